@@ -1,0 +1,19 @@
+package rowsync
+
+import (
+	"errors"
+
+	"github.com/rowsync/rowsync/model"
+)
+
+var (
+	// ErrClosed comes back from what needs a Client, Subscriber or Live that is closed.
+	ErrClosed = errors.New("rowsync: closed")
+	// ErrReset comes back from [Sync] for an event that is a Reset: no patching
+	// of the value can make it right, so load it again.
+	ErrReset = errors.New("rowsync: changes may have been missed: load the value again")
+)
+
+// ModelError is a mistake in the description of a model: it names the type and
+// the field and says how to mend it.
+type ModelError = model.ModelError

@@ -1,0 +1,93 @@
+package rowsync
+
+import (
+	"fmt"
+
+	"github.com/rowsync/rowsync/capture"
+)
+
+// These are the words of package capture, under the names that programs use.
+type (
+	// Op is what happened to a row, or a set of such operations.
+	Op = capture.Op
+	// Change is one committed change of one row.
+	Change = capture.Change
+	// Reset says that changes may have been missed: load again.
+	Reset = capture.Reset
+	// Table says what is captured of one table.
+	Table = capture.Table
+	// Source captures the changes of tables.
+	Source = capture.Source
+	// Sink takes what a Source captures.
+	Sink = capture.Sink
+)
+
+// The operations.
+const (
+	Inserted  = capture.Insert
+	Updated   = capture.Update
+	Deleted   = capture.Delete
+	Truncated = capture.Truncate
+
+	// AnyOp is every operation on a row.
+	AnyOp = Inserted | Updated | Deleted
+)
+
+// Position says how far a Client has heard: Seq counts the changes that arrived
+// at it, Epoch the Resets. Positions of one Client can be compared; those of
+// two Clients, or of two runs of a program, cannot.
+type Position struct {
+	Epoch uint64
+	Seq   uint64
+}
+
+// Event is a change, or a Reset, as one Subscriber receives it.
+type Event struct {
+	// Change is what happened to which row. Several changes of a row that a
+	// Subscriber has not yet received may have become one: then Old is from
+	// before the first and New from after the last. It is empty in a Reset.
+	Change
+	// Position is how far the Client had heard with this event.
+	Position Position
+	// Reset is not nil if changes may have been missed up to here. What was
+	// loaded before must then be loaded again; events that follow go on from here.
+	Reset *Reset
+}
+
+// String describes the event for logs.
+func (e Event) String() string {
+	if e.Reset != nil {
+		if e.Reset.Table != nil {
+			return fmt.Sprintf("reset of %s: %s", e.Reset.Table, e.Reset.Reason)
+		}
+		return "reset: " + e.Reset.Reason
+	}
+	row := e.New
+	if row == nil {
+		row = e.Old
+	}
+	key := make([]string, 0, len(e.Table.Key))
+	for i := range e.Table.Key {
+		if i < len(row) {
+			key = append(key, row[i].Text)
+		}
+	}
+	return fmt.Sprintf("%s %s %v", e.Op, e.Table, key)
+}
+
+// merged returns the one event that stands for e and then later, which are of
+// the same row.
+func (e Event) merged(later Event) Event {
+	m := later
+	m.Old = e.Old
+	switch {
+	case e.Op == Inserted && later.Op == Updated:
+		m.Op = Inserted
+	case e.Op == Deleted && later.Op == Inserted:
+		m.Op = Updated
+	case e.Op == Inserted:
+		// Inserted and deleted again: still told, for the row may have been read between.
+		m.Old = later.Old
+	}
+	return m
+}

@@ -1,0 +1,151 @@
+package graph
+
+import (
+	"reflect"
+	"slices"
+
+	"github.com/rowsync/rowsync/capture"
+	"github.com/rowsync/rowsync/internal/load"
+	"github.com/rowsync/rowsync/internal/mapper"
+	"github.com/rowsync/rowsync/internal/route"
+	"github.com/rowsync/rowsync/model"
+)
+
+// facts is what a run knows of the database as it is now.
+type facts struct {
+	changes []Change
+	touched map[*route.Table]bool
+	depends map[*Edge]bool
+	// keys is which rows of each model may have changed.
+	keys map[*model.Model][]changed
+	// need is the position as of which everything must have been read.
+	need uint64
+
+	rows    map[*model.Model]map[mapper.Key]load.Row
+	links   map[*Edge]map[link]bool // many to many: what join rows say
+	bundles map[*Node]map[mapper.Key]load.Bundle
+	lists   map[*Edge]map[mapper.Key]load.List
+	// arrivals is, by owner, the keys of rows that belong to it.
+	arrivals map[*Edge]map[mapper.Key][]mapper.Key
+
+	wantedBundles map[*Node][]mapper.Key
+	wantedLists   map[*Edge][]mapper.Key
+	// used is what the last walk took from bundles and lists.
+	used []use
+}
+
+// changed is a row that may have changed, last at position pos. appeared says
+// that more than its columns may have: it may be new, or had another key.
+type changed struct {
+	key      mapper.Key
+	pos      uint64
+	appeared bool
+}
+
+type link struct{ owner, target mapper.Key }
+
+// use is rows that came from a bundle of n or a list of e.
+type use struct {
+	n    *Node
+	e    *Edge
+	key  mapper.Key
+	rows []reflect.Value
+	pos  uint64
+}
+
+func newFacts(n *Node, changes []Change) *facts {
+	f := &facts{
+		changes:  changes,
+		touched:  map[*route.Table]bool{},
+		depends:  map[*Edge]bool{},
+		keys:     map[*model.Model][]changed{},
+		rows:     map[*model.Model]map[mapper.Key]load.Row{},
+		links:    map[*Edge]map[link]bool{},
+		bundles:  map[*Node]map[mapper.Key]load.Bundle{},
+		lists:    map[*Edge]map[mapper.Key]load.List{},
+		arrivals: map[*Edge]map[mapper.Key][]mapper.Key{},
+	}
+	for _, c := range changes {
+		f.touched[c.Table] = true
+		f.need = max(f.need, c.Pos)
+	}
+	f.findDependent(n)
+	return f
+}
+
+// changedRows returns the rows of the node's model that may have changed.
+func (f *facts) changedRows(n *Node) []changed {
+	if known, ok := f.keys[n.Tree.Model]; ok {
+		return known
+	}
+	var out []changed
+	place := map[mapper.Key]int{}
+	add := func(k mapper.Key, pos uint64, appeared bool) {
+		i, seen := place[k]
+		if !seen {
+			i = len(out)
+			place[k] = i
+			out = append(out, changed{key: k})
+		}
+		out[i].pos = max(out[i].pos, pos)
+		out[i].appeared = out[i].appeared || appeared
+	}
+	for _, c := range f.changes {
+		if c.Table != n.Table {
+			continue
+		}
+		was, hadOld := n.Table.KeyOf(n.key, c.Old)
+		now, hasNew := n.Table.KeyOf(n.key, c.New)
+		appeared := c.Op != capture.Update || was != now
+		if hadOld {
+			add(was, c.Pos, appeared)
+		}
+		if hasNew {
+			add(now, c.Pos, appeared)
+		}
+	}
+	f.keys[n.Tree.Model] = out
+	return out
+}
+
+func (f *facts) findDependent(n *Node) {
+	for _, e := range n.Edges {
+		if e.dependsOn(f.touched) {
+			f.depends[e] = true
+			f.findDependent(e.Target)
+		}
+	}
+}
+
+func (f *facts) arrival(e *Edge, owner, target mapper.Key) {
+	if f.arrivals[e] == nil {
+		f.arrivals[e] = map[mapper.Key][]mapper.Key{}
+	}
+	if !slices.Contains(f.arrivals[e][owner], target) {
+		f.arrivals[e][owner] = append(f.arrivals[e][owner], target)
+	}
+}
+
+func (f *facts) wantBundle(n *Node, k mapper.Key) {
+	if f.wantedBundles == nil {
+		f.wantedBundles = map[*Node][]mapper.Key{}
+	}
+	f.wantedBundles[n] = append(f.wantedBundles[n], k)
+}
+
+func (f *facts) wantList(e *Edge, owner mapper.Key) {
+	if f.wantedLists == nil {
+		f.wantedLists = map[*Edge][]mapper.Key{}
+	}
+	f.wantedLists[e] = append(f.wantedLists[e], owner)
+}
+
+// lacks reports whether the last walk lacked a fact.
+func (f *facts) lacks() bool { return len(f.wantedBundles)+len(f.wantedLists) > 0 }
+
+func (f *facts) bundle(n *Node, k mapper.Key, b load.Bundle) {
+	if f.bundles[n] == nil {
+		f.bundles[n] = map[mapper.Key]load.Bundle{}
+	}
+	f.bundles[n][k] = b
+}

@@ -1,0 +1,217 @@
+package graph
+
+import (
+	"github.com/rowsync/rowsync/internal/load"
+	"github.com/rowsync/rowsync/internal/mapper"
+	"github.com/rowsync/rowsync/model"
+)
+
+// readRows reads what the changes touch: the rows themselves, and what join
+// tables say of them.
+func (r *run) readRows(n *Node) error {
+	m := n.Tree.Model
+	if _, done := r.rows[m]; !done && r.touched[n.Table] {
+		keys := r.changedRows(n)
+		wants := make([]load.Want, len(keys))
+		for i, k := range keys {
+			wants[i] = load.Want{Key: k.key, Need: k.pos}
+		}
+		rows, err := r.Loader.Rows(r.ctx, m, wants)
+		if err != nil {
+			return err
+		}
+		r.rows[m] = rows
+	}
+	for _, e := range n.Edges {
+		if !r.depends[e] {
+			continue
+		}
+		if err := r.readRows(e.Target); err != nil {
+			return err
+		}
+		if err := r.readMembers(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readMembers finds out which owners the changed rows of an edge belong to.
+func (r *run) readMembers(e *Edge) error {
+	switch e.association().Kind {
+	case model.Through:
+		return nil
+	case model.ManyToMany:
+		if err := r.readPairs(e); err != nil {
+			return err
+		}
+		return r.readLinkers(e)
+	}
+	for _, c := range r.changedRows(e.Target) {
+		row := r.rows[e.Target.Tree.Model][c.key]
+		if !r.member(e, row) {
+			continue
+		}
+		owner, ok, err := e.Target.Mapper.KeyOf(row.Value, e.association().TargetColumns)
+		if err != nil {
+			return err
+		}
+		if ok {
+			r.arrivalOf(e, owner, c.key, load.Bundle{Value: row.Value, Pos: row.Pos})
+		}
+	}
+	return nil
+}
+
+// member reports whether a row exists and meets the association's condition.
+func (r *run) member(e *Edge, row load.Row) bool {
+	return row.Exists() && (e.met < 0 || row.Met[e.met])
+}
+
+// arrivalOf notes that a row belongs to an owner. Where rows are held without
+// associations, the row just read is all that there is to bring.
+func (r *run) arrivalOf(e *Edge, owner, key mapper.Key, row load.Bundle) {
+	r.arrival(e, owner, key)
+	if len(e.Target.Edges) == 0 {
+		r.bundle(e.Target, key, row)
+	}
+}
+
+// readPairs reads the links that changed rows of the join table are about.
+func (r *run) readPairs(e *Edge) error {
+	a := e.association()
+	var pairs []load.Pair
+	seen := map[load.Pair]bool{}
+	need := uint64(0)
+	for _, c := range r.changes {
+		if c.Table != e.join {
+			continue
+		}
+		need = max(need, c.Pos)
+		for _, row := range []([]mapper.Key){
+			keysIn(e, a, c, true), keysIn(e, a, c, false),
+		} {
+			if row == nil {
+				continue
+			}
+			if p := (load.Pair{Owner: row[0], Target: row[1]}); !seen[p] {
+				seen[p] = true
+				pairs = append(pairs, p)
+			}
+		}
+	}
+	if len(pairs) == 0 {
+		return nil
+	}
+	found, err := r.Loader.Pairs(r.ctx, a, pairs, need)
+	if err != nil {
+		return err
+	}
+	for p, row := range found {
+		linked := row.Value.IsValid()
+		r.setLink(e, p.Owner, p.Target, linked)
+		if !linked {
+			continue
+		}
+		k, err := e.Target.Mapper.Key(row.Value)
+		if err != nil {
+			return err
+		}
+		r.arrivalOf(e, p.Owner, k, row)
+	}
+	return nil
+}
+
+// keysIn returns what a changed join row says of owner and target, before or
+// after the change; nil if it says nothing.
+func keysIn(e *Edge, a *model.Association, c Change, before bool) []mapper.Key {
+	row := c.New
+	if before {
+		row = c.Old
+	}
+	owner, ok := e.join.KeyIn(a.Join.OwnerColumns, row)
+	if !ok {
+		return nil
+	}
+	target, ok := e.join.KeyIn(a.Join.TargetColumns, row)
+	if !ok {
+		return nil
+	}
+	return []mapper.Key{owner, target}
+}
+
+// readLinkers finds the owners of target rows that may have become visible
+// through the association: new ones, and all where it has a condition.
+func (r *run) readLinkers(e *Edge) error {
+	a := e.association()
+	var wants []load.Want
+	of := map[mapper.Key]changed{}
+	for _, c := range r.changedRows(e.Target) {
+		row := r.rows[e.Target.Tree.Model][c.key]
+		if !r.member(e, row) || (!c.appeared && a.Where == "" && sameColumns(a.TargetColumns, e.Target.Tree.Model.Key)) {
+			continue
+		}
+		ref, ok, err := e.Target.Mapper.KeyOf(row.Value, a.TargetColumns)
+		if err != nil {
+			return err
+		}
+		if ok {
+			wants = append(wants, load.Want{Key: ref, Need: c.pos})
+			of[ref] = c
+		}
+	}
+	if len(wants) == 0 {
+		return nil
+	}
+	owners, err := r.Loader.Linkers(r.ctx, a, wants)
+	if err != nil {
+		return err
+	}
+	for ref, list := range owners {
+		row := r.rows[e.Target.Tree.Model][of[ref].key]
+		for _, owner := range list {
+			r.setLink(e, owner, ref, true)
+			r.arrivalOf(e, owner, of[ref].key, load.Bundle{Value: row.Value, Pos: row.Pos})
+		}
+	}
+	return nil
+}
+
+func sameColumns(x, y []*model.Column) bool {
+	if len(x) != len(y) {
+		return false
+	}
+	for i := range x {
+		if x[i] != y[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// read reads what the last walk lacked.
+func (r *run) read() error {
+	for n, keys := range r.wantedBundles {
+		found, err := r.Loader.Bundles(r.ctx, n.Tree, load.Wants(keys, r.need))
+		if err != nil {
+			return err
+		}
+		for k, b := range found {
+			r.bundle(n, k, b)
+		}
+	}
+	for e, owners := range r.wantedLists {
+		found, err := r.Loader.Lists(r.ctx, e.Branch, load.Wants(owners, r.need))
+		if err != nil {
+			return err
+		}
+		if r.lists[e] == nil {
+			r.lists[e] = map[mapper.Key]load.List{}
+		}
+		for k, l := range found {
+			r.lists[e][k] = l
+		}
+	}
+	r.wantedBundles, r.wantedLists = nil, nil
+	return nil
+}

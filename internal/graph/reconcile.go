@@ -1,0 +1,208 @@
+package graph
+
+import (
+	"context"
+	"reflect"
+
+	"github.com/rowsync/rowsync/capture"
+	"github.com/rowsync/rowsync/internal/load"
+	"github.com/rowsync/rowsync/internal/mapper"
+	"github.com/rowsync/rowsync/internal/route"
+)
+
+// Change is a change of one row as Reconcile needs it: a hint that the rows
+// with these keys may differ from what is held.
+type Change struct {
+	Table    *route.Table
+	Op       capture.Op
+	Old, New capture.Row
+	Pos      uint64
+}
+
+// Host is whose value is reconciled.
+type Host struct {
+	Loader *load.Loader
+	Clock  *load.Clock
+	// Follow follows an item. It says whether it did not before, and whether
+	// the item may have changed after the position.
+	Follow func(it route.Item, since uint64) (isNew, changed bool)
+	// Unfollow ends it, for rows that left the value.
+	Unfollow func(it route.Item)
+	// Admit says whether a row of the root's model that exists and is not in
+	// the list belongs there.
+	Admit func(key mapper.Key) bool
+	// Order, if not nil, is exactly what the root list holds, in order; Admit
+	// is then not asked.
+	Order []mapper.Key
+}
+
+// Reconcile returns root as it is in the database as far as the changes tell,
+// root being the structs of a value of the plan. It alters none of them.
+func (n *Node) Reconcile(ctx context.Context, h *Host, root []reflect.Value, changes []Change) ([]reflect.Value, error) {
+	r := &run{Host: h, ctx: ctx, facts: newFacts(n, changes)}
+	if err := r.readRows(n); err != nil {
+		return nil, err
+	}
+	first := true
+	for {
+		r.begin()
+		out, err := r.root(n, root)
+		if err != nil {
+			return nil, err
+		}
+		if r.lacks() {
+			if err := r.read(); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		current, err := r.follow(first)
+		if err != nil {
+			return nil, err
+		}
+		if !current {
+			first = false
+			continue
+		}
+		return out, r.unfollowGone(n, out)
+	}
+}
+
+// run is one call of Reconcile. It walks the value with the facts it has and
+// notes which ones it lacks; when it lacks none, the walk's result holds.
+type run struct {
+	*Host
+	*facts
+	ctx context.Context
+
+	gone     []goneRow
+	goneEdge []goneEdge
+}
+
+type goneRow struct {
+	n   *Node
+	row reflect.Value
+}
+
+type goneEdge struct {
+	e     *Edge
+	owner reflect.Value
+}
+
+func (r *run) begin() {
+	r.gone, r.goneEdge = nil, nil
+	r.used = nil
+}
+
+// root walks the list at the top.
+func (r *run) root(n *Node, held []reflect.Value) ([]reflect.Value, error) {
+	out := make([]reflect.Value, 0, len(held)+1)
+	byKey := make(map[mapper.Key]reflect.Value, len(held))
+	for _, row := range held {
+		k, err := n.Mapper.Key(row)
+		if err != nil {
+			return nil, err
+		}
+		now, alive, err := r.row(n, row, k)
+		if err != nil {
+			return nil, err
+		}
+		if !alive {
+			r.gone = append(r.gone, goneRow{n, row})
+			continue
+		}
+		byKey[k] = now
+		out = append(out, now)
+	}
+	if r.Order != nil {
+		return r.arrange(n, byKey)
+	}
+	for _, k := range r.changedRows(n) {
+		if _, present := byKey[k.key]; present || !r.rows[n.Tree.Model][k.key].Exists() || !r.Admit(k.key) {
+			continue
+		}
+		row, ok := r.arrive(n, k.key)
+		if ok {
+			byKey[k.key] = row
+			out = append(out, row)
+		}
+	}
+	return out, nil
+}
+
+// arrange makes the list of exactly the rows of r.Order.
+func (r *run) arrange(n *Node, held map[mapper.Key]reflect.Value) ([]reflect.Value, error) {
+	out := make([]reflect.Value, 0, len(r.Order))
+	stays := make(map[mapper.Key]bool, len(r.Order))
+	for _, k := range r.Order {
+		if stays[k] {
+			continue
+		}
+		stays[k] = true
+		row, ok := held[k]
+		if !ok {
+			row, ok = r.arrive(n, k)
+		}
+		if ok {
+			out = append(out, row)
+		}
+	}
+	for k, row := range held {
+		if !stays[k] {
+			r.gone = append(r.gone, goneRow{n, row})
+		}
+	}
+	return out, nil
+}
+
+// row brings one held row and what it holds up to date. A row that no longer
+// exists is not alive.
+func (r *run) row(n *Node, held reflect.Value, k mapper.Key) (out reflect.Value, alive bool, err error) {
+	out = held
+	if fresh, known := r.rows[n.Tree.Model][k]; known {
+		if !fresh.Exists() {
+			return held, false, nil
+		}
+		if !n.Mapper.SameColumns(held, fresh.Value) {
+			out = copyOf(held)
+			n.Mapper.CopyColumns(out, fresh.Value)
+		}
+	}
+	for _, e := range n.Edges {
+		if out == held && !r.depends[e] {
+			continue
+		}
+		targets, changed, err := r.edge(e, held, out)
+		if err != nil {
+			return held, false, err
+		}
+		if changed {
+			if out == held {
+				out = copyOf(held)
+			}
+			mapper.SetTargets(out, e.association(), targets)
+		}
+	}
+	return out, true, nil
+}
+
+func copyOf(row reflect.Value) reflect.Value {
+	c := reflect.New(row.Type()).Elem()
+	c.Set(row)
+	return c
+}
+
+// arrive returns the row with its associations, read from the database, or
+// notes that it must be read. It is false if there is no such row.
+func (r *run) arrive(n *Node, k mapper.Key) (reflect.Value, bool) {
+	b, known := r.bundles[n][k]
+	if !known {
+		r.wantBundle(n, k)
+		return reflect.Value{}, false
+	}
+	if !b.Value.IsValid() {
+		return reflect.Value{}, false
+	}
+	r.used = append(r.used, use{n: n, key: k, rows: []reflect.Value{b.Value}, pos: b.Pos})
+	return b.Value, true
+}

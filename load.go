@@ -1,0 +1,80 @@
+package rowsync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+
+	"github.com/rowsync/rowsync/internal/route"
+)
+
+// Load loads a value for sub to hold, and subscribes to it as
+// [Subscriber.Subscribe] does, so that nothing is missed between the two: while
+// load runs, sub follows every table that the value depends on, and after it
+// only the rows that were loaded. What changed meanwhile comes as events, which
+// [Sync] takes in without harm even if the value shows it already.
+//
+// A Subscriber holds one value of a model by Load: loading again, after a Reset
+// for example, takes the place of what was loaded before. For several values of
+// one model, use a Subscriber for each.
+//
+// An error of load is returned as it is, and sub then follows what it did before.
+func Load[T any](ctx context.Context, sub *Subscriber, load func(ctx context.Context) (T, error), opts ...SubscribeOption) (T, error) {
+	var none T
+	if load == nil {
+		return none, errors.New("load: no load function")
+	}
+	v, err := viewOf(reflect.ValueOf(&none).Elem())
+	if err != nil {
+		return none, fmt.Errorf("load: %w", err)
+	}
+	r, err := sub.root(v.elem, config(opts).paths, func(r *root) { r.loaded = true })
+	if err != nil {
+		return none, fmt.Errorf("load: %w", err)
+	}
+	value := none
+	err = sub.whileFollowing(r, func() (reflect.Value, error) {
+		var err error
+		value, err = load(ctx)
+		return reflect.ValueOf(&value).Elem(), err
+	})
+	if err != nil {
+		return none, err
+	}
+	return value, sub.open()
+}
+
+// whileFollowing calls load while the Subscriber follows every table that
+// values of the root depend on, and then follows what was loaded, and more.
+func (s *Subscriber) whileFollowing(r *root, load func() (reflect.Value, error), more ...route.Item) error {
+	tables := map[route.Item]struct{}{}
+	r.plan.Tables(func(t *route.Table) { tables[route.Item{Table: t, Lookup: route.WholeTable}] = struct{}{} })
+	for it := range tables {
+		s.follow(loading, it, AnyOp, 0)
+	}
+	defer func() {
+		for it := range tables {
+			s.unfollow(loading, it)
+		}
+	}()
+	value, err := load()
+	if err != nil {
+		return err
+	}
+	items, err := itemsOf(r.plan, view{value, r.plan.Tree.Model.Type}.rows())
+	if err != nil {
+		return err
+	}
+	for _, it := range more {
+		items[it] = struct{}{}
+	}
+	if r.single() {
+		s.followOnly(r.holder, items)
+		return nil
+	}
+	for it := range items {
+		s.follow(r.holder, it, AnyOp, 0)
+	}
+	return nil
+}

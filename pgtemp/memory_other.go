@@ -1,0 +1,7 @@
+//go:build !linux
+
+package pgtemp
+
+const sharedMemory = ""
+
+func freeSharedMemory() uint64 { return 0 }

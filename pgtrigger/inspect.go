@@ -1,0 +1,219 @@
+package pgtrigger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// inspection is what the database lacks for capture, and what this role may do.
+type inspection struct {
+	schema, journal, state bool          // whether they are there
+	tables, functions      []*definition // what is missing of them
+	triggers               []trigger
+	disabled               []trigger // there, but somebody has disabled them
+	// installs tells the triggers of each definition from later ones of the
+	// same names.
+	installs map[*definition]string
+
+	mayCreateSchema, mayUseSchema, mayCreateIn bool
+	mayReadJournal, mayFillJournal, mayState   bool
+	mayTrigger                                 map[*definition]bool
+}
+
+// trigger is one trigger of a definition.
+type trigger struct {
+	def *definition
+	op  int // of triggerOps
+}
+
+func (t trigger) String() string {
+	return fmt.Sprintf("trigger %s on %s", t.def.triggerName(triggerOps[t.op]), t.def.table)
+}
+
+func (in *inspection) complete() bool {
+	return in.schema && in.journal && in.state && len(in.tables) == 0 && len(in.functions) == 0 && len(in.triggers) == 0 && len(in.disabled) == 0
+}
+
+// lacks reports whether changes of the definition's table go unseen.
+func (in *inspection) lacks(d *definition) bool {
+	of := func(t trigger) bool { return t.def == d }
+	return slices.Contains(in.tables, d) || slices.Contains(in.functions, d) || slices.ContainsFunc(in.triggers, of) || slices.ContainsFunc(in.disabled, of)
+}
+
+// inspect looks at what is there, taking no locks but those of reading the catalog.
+func (s *Source) inspect(ctx context.Context, db querier, defs []*definition) (*inspection, error) {
+	in := &inspection{mayTrigger: map[*definition]bool{}, installs: map[*definition]string{}}
+	if err := in.readNamespace(ctx, db, s.names); err != nil {
+		return nil, fmt.Errorf("inspect schema %s: %w", s.names.Schema, err)
+	}
+	if err := in.readFunctions(ctx, db, s.names, defs); err != nil {
+		return nil, fmt.Errorf("inspect trigger functions: %w", err)
+	}
+	if err := in.readTriggers(ctx, db, s.names, defs); err != nil {
+		return nil, fmt.Errorf("inspect triggers: %w", err)
+	}
+	return in, nil
+}
+
+type querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
+func (in *inspection) readNamespace(ctx context.Context, db querier, n names) error {
+	return db.QueryRow(ctx, `
+		with s as (select oid from pg_catalog.pg_namespace where nspname = $1),
+		j as (select c.oid from pg_catalog.pg_class c join s on c.relnamespace = s.oid where c.relname = 'journal'),
+		t as (select c.oid from pg_catalog.pg_class c join s on c.relnamespace = s.oid where c.relname = 'state')
+		select exists (select from s), exists (select from j), exists (select from t),
+			has_database_privilege(current_database(), 'CREATE'),
+			coalesce((select has_schema_privilege(oid, 'USAGE') from s), false),
+			coalesce((select has_schema_privilege(oid, 'CREATE') from s), false),
+			coalesce((select has_table_privilege(oid, 'SELECT') and has_table_privilege(oid, 'DELETE') from j), false),
+			coalesce((select has_table_privilege(oid, 'INSERT') from j), false),
+			coalesce((select has_table_privilege(oid, 'SELECT') and has_table_privilege(oid, 'INSERT')
+				and has_table_privilege(oid, 'UPDATE') from t), false)`, n.namespace).
+		Scan(&in.schema, &in.journal, &in.state, &in.mayCreateSchema, &in.mayUseSchema, &in.mayCreateIn,
+			&in.mayReadJournal, &in.mayFillJournal, &in.mayState)
+}
+
+func (in *inspection) readFunctions(ctx context.Context, db querier, n names, defs []*definition) error {
+	wanted := make([]string, len(defs))
+	for i, d := range defs {
+		wanted[i] = d.functionName()
+	}
+	rows, err := db.Query(ctx, `
+		select p.proname, p.prosrc from pg_catalog.pg_proc p
+		join pg_catalog.pg_namespace s on s.oid = p.pronamespace
+		where s.nspname = $1 and p.proname = any($2)`, n.namespace, wanted)
+	if err != nil {
+		return err
+	}
+	bodies := map[string]string{}
+	var name, body string
+	if _, err := pgx.ForEachRow(rows, []any{&name, &body}, func() error { bodies[name] = body; return nil }); err != nil {
+		return err
+	}
+	for i, d := range defs {
+		if bodies[wanted[i]] != d.body {
+			in.functions = append(in.functions, d)
+		}
+	}
+	return nil
+}
+
+func (in *inspection) readTriggers(ctx context.Context, db querier, n names, defs []*definition) error {
+	schemas, tables, functions := make([]string, len(defs)), make([]string, len(defs)), make([]string, len(defs))
+	for i, d := range defs {
+		schemas[i], tables[i], functions[i] = d.table.Schema, d.table.Name, d.functionName()
+	}
+	rows, err := db.Query(ctx, `
+		select w.place, has_table_privilege(c.oid, 'TRIGGER'),
+			coalesce(array_agg(t.tgname) filter (where t.tgenabled in ('O', 'A')), '{}'),
+			coalesce(array_agg(t.tgname) filter (where t.tgenabled in ('D', 'R')), '{}'),
+			coalesce(string_agg(t.oid::text, ' ' order by t.oid), '')
+		from unnest($1::text[], $2::text[], $3::text[]) with ordinality as w(schema, name, function, place)
+		join pg_catalog.pg_namespace s on s.nspname = w.schema
+		join pg_catalog.pg_class c on c.relnamespace = s.oid and c.relname = w.name
+		left join pg_catalog.pg_proc p on p.proname = w.function
+			and p.pronamespace = (select oid from pg_catalog.pg_namespace where nspname = $4)
+		left join pg_catalog.pg_trigger t on t.tgrelid = c.oid and t.tgfoid = p.oid
+		group by w.place, c.oid`, schemas, tables, functions, n.namespace)
+	if err != nil {
+		return err
+	}
+	var (
+		place             int64
+		may               bool
+		enabled, disabled []string
+		install           string
+	)
+	seen := map[*definition]bool{}
+	_, err = pgx.ForEachRow(rows, []any{&place, &may, &enabled, &disabled, &install}, func() error {
+		d := defs[place-1]
+		seen[d], in.mayTrigger[d], in.installs[d] = true, may, install
+		for op, name := range triggerOps {
+			switch name = d.triggerName(name); {
+			case slices.Contains(disabled, name):
+				in.disabled = append(in.disabled, trigger{d, op})
+			case !slices.Contains(enabled, name):
+				in.triggers = append(in.triggers, trigger{d, op})
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, d := range defs {
+		if !seen[d] {
+			in.tables = append(in.tables, d)
+		}
+	}
+	return nil
+}
+
+// obstacles says what this role lacks to install what is missing and to read
+// the journal, and which triggers somebody has disabled.
+func (in *inspection) obstacles(n names) error {
+	var errs []error
+	lack := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	switch {
+	case !in.schema && !in.mayCreateSchema:
+		lack("this role may not create the schema %s: it lacks CREATE on the database", n.Schema)
+	case in.schema && !in.mayUseSchema:
+		lack("this role lacks USAGE on the schema %s", n.Schema)
+	case in.schema && !in.mayCreateIn && (!in.journal || !in.state || len(in.functions) > 0):
+		lack("this role lacks CREATE on the schema %s", n.Schema)
+	}
+	if in.journal && !in.mayReadJournal {
+		lack("this role lacks SELECT or DELETE on %s", n.Journal)
+	}
+	if in.journal && !in.mayFillJournal && len(in.functions) > 0 {
+		lack("this role lacks INSERT on %s", n.Journal)
+	}
+	if in.state && !in.mayState {
+		lack("this role lacks SELECT, INSERT or UPDATE on %s", n.State)
+	}
+	for d, may := range in.mayTrigger {
+		if !may && in.lacks(d) {
+			lack("this role may not create triggers on %s: it is not its owner and lacks TRIGGER on it", d.table)
+		}
+	}
+	for _, d := range in.tables {
+		lack("the table %s is gone", d.table)
+	}
+	for _, t := range in.disabled {
+		lack("%s is disabled", t)
+	}
+	return errors.Join(errs...)
+}
+
+// missing lists in words what is missing.
+func (in *inspection) missing(n names) string {
+	var list []string
+	if !in.schema {
+		list = append(list, "schema "+n.Schema)
+	}
+	if !in.journal {
+		list = append(list, "table "+n.Journal)
+	}
+	if !in.state {
+		list = append(list, "table "+n.State)
+	}
+	for _, d := range in.tables {
+		list = append(list, "table "+d.table.String())
+	}
+	for _, d := range in.functions {
+		list = append(list, "function "+ident(n.namespace, d.functionName()))
+	}
+	for _, t := range in.triggers {
+		list = append(list, t.String())
+	}
+	return strings.Join(list, ", ")
+}

@@ -1,0 +1,98 @@
+package pgtrigger
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+)
+
+// Options say how a Source captures. The zero value is good; all programs that
+// share a Namespace of a database share its journal.
+type Options struct {
+	// Namespace is the name of the schema that holds the journal and the
+	// trigger functions. Defaults to "rowsync".
+	Namespace string
+	// PollInterval is how often the journal is read while the reader is
+	// awake. Defaults to 10 ms.
+	PollInterval time.Duration
+	// SafetyPoll is how often the journal is read while the reader sleeps, which
+	// also is how a dead connection is noticed. Defaults to 5 s; negative: never.
+	SafetyPoll time.Duration
+	// NoBell keeps the reader awake, polling, and its triggers from ever
+	// calling NOTIFY. Writers that use PREPARE TRANSACTION need it, which
+	// PostgreSQL refuses in a transaction that notified.
+	NoBell bool
+	// Retention is how long entries stay in the journal at least, and so for
+	// how long a connection may be lost without a Reset. Defaults to 10 min.
+	Retention time.Duration
+	// MaxRows is how many rows of one statement are captured one by one; a
+	// statement that changes more resets its table. Defaults to 250,000.
+	MaxRows int
+	// LockTimeout is how long creating triggers may wait for a table's lock,
+	// during which the table's writers queue behind it; after that it gives way
+	// and tries again later. Defaults to 100 ms.
+	LockTimeout time.Duration
+	// InstallTimeout is how long to go on trying to install. Defaults to 1 min.
+	InstallTimeout time.Duration
+	// VerifyOnly keeps Run from any DDL: what is missing becomes its error. The
+	// SQL to be run by somebody else comes from [Source.SQL].
+	VerifyOnly bool
+	// Logger takes what happens to the Source itself. Defaults to [slog.Default].
+	Logger *slog.Logger
+}
+
+// complete returns the options with their defaults filled in, and an error
+// that names every invalid one. o may be nil.
+func (o *Options) complete() (Options, error) {
+	var c Options
+	if o != nil {
+		c = *o
+	}
+	orDefault(&c.Namespace, "rowsync")
+	orDefault(&c.PollInterval, 10*time.Millisecond)
+	orDefault(&c.SafetyPoll, 5*time.Second)
+	orDefault(&c.Retention, 10*time.Minute)
+	orDefault(&c.MaxRows, 250_000)
+	orDefault(&c.LockTimeout, 100*time.Millisecond)
+	orDefault(&c.InstallTimeout, time.Minute)
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+
+	errs := []error{checkNamespace(c.Namespace)}
+	for name, d := range map[string]time.Duration{"PollInterval": c.PollInterval, "Retention": c.Retention,
+		"LockTimeout": c.LockTimeout, "InstallTimeout": c.InstallTimeout} {
+		if d < time.Millisecond {
+			errs = append(errs, fmt.Errorf("pgtrigger: option %s: %v is less than 1 ms", name, d))
+		}
+	}
+	if c.MaxRows < 0 {
+		errs = append(errs, fmt.Errorf("pgtrigger: option MaxRows: %d is negative", c.MaxRows))
+	}
+	return c, errors.Join(errs...)
+}
+
+func orDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// maxIdentifier is how many bytes PostgreSQL keeps of a name.
+const maxIdentifier = 63
+
+func checkNamespace(name string) error {
+	switch {
+	case len(name) > maxIdentifier:
+		return fmt.Errorf("pgtrigger: option Namespace: %q is %d bytes longer than the %d that a schema's name may have",
+			name, len(name)-maxIdentifier, maxIdentifier)
+	case strings.ContainsRune(name, 0):
+		return fmt.Errorf("pgtrigger: option Namespace: %q contains a zero byte", name)
+	case strings.HasPrefix(name, "pg_"):
+		return fmt.Errorf("pgtrigger: option Namespace: %q: PostgreSQL keeps names that begin with pg_ for itself", name)
+	}
+	return nil
+}

@@ -1,0 +1,310 @@
+package rowsync
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"reflect"
+	"slices"
+	"sync"
+
+	"github.com/rowsync/rowsync/internal/graph"
+	"github.com/rowsync/rowsync/internal/route"
+	"github.com/rowsync/rowsync/model"
+)
+
+// Subscriber is one follower of changes: a bounded queue of events and the set
+// of what it follows. It ends, with everything it follows, when it is closed or
+// its context ends. Its methods may be called from any goroutine.
+//
+// Events of one row that wait in the queue become one, and if more rows wait
+// than Options.Buffer, all of them become one Reset. A slow Subscriber delays
+// nobody else.
+type Subscriber struct {
+	client  *Client
+	release func() bool
+	queue   *queue
+	// values follows the rows of values, with every operation; targets what
+	// SubscribeTo named, with the operations it named.
+	values, targets route.Follower
+
+	mu     sync.Mutex
+	claims map[route.Item]holders
+	roots  map[*model.Model]*root
+	closed bool
+}
+
+// holders says for what a Subscriber follows an item: a bit for each of its
+// roots, and the two below.
+type holders uint64
+
+const (
+	// byTarget is what SubscribeTo named.
+	byTarget holders = 1
+	// loading is the tables that are followed while a value is loaded.
+	loading holders = 2
+)
+
+// root is what a Subscriber follows of values of one model.
+type root struct {
+	holder holders
+	paths  []string
+	plan   *graph.Node
+	// subscribed counts calls of Subscribe, loaded says that there is a value
+	// by Load.
+	subscribed int
+	loaded     bool
+}
+
+// single reports whether there is one value at most. With several, a row that
+// left one of them may still be in another.
+func (r *root) single() bool {
+	return r.subscribed == 0 || r.subscribed == 1 && !r.loaded
+}
+
+// NewSubscriber returns a Subscriber that follows nothing yet. It is closed
+// when ctx ends. On a closed Client it is closed from the start.
+func (c *Client) NewSubscriber(ctx context.Context) *Subscriber {
+	s := &Subscriber{
+		client: c, queue: newQueue(c.opts.Buffer),
+		claims: map[route.Item]holders{}, roots: map[*model.Model]*root{},
+	}
+	s.values = route.Follower{Owner: s, Push: s.push}
+	s.targets = s.values
+	c.mu.Lock()
+	closed := c.closed
+	if !closed {
+		c.subscribers[s] = struct{}{}
+	}
+	c.mu.Unlock()
+	if closed {
+		s.closed = true
+		s.queue.close()
+		return s
+	}
+	stop := context.AfterFunc(ctx, s.Close)
+	s.mu.Lock()
+	s.release = stop
+	s.mu.Unlock()
+	return s
+}
+
+// push queues a change; the Index calls it, locked.
+func (s *Subscriber) push(t *route.Table, c *Change, pos uint64) {
+	e := &Event{Change: *c, Position: Position{Epoch: s.client.epoch.Load(), Seq: pos}}
+	s.queue.push(e, identify(t, c))
+}
+
+// identify names the row of a change; zero if the change gives it another key,
+// for then it must stay apart from others of either key.
+func identify(t *route.Table, c *Change) rowID {
+	was, hadOld := t.KeyOf(0, c.Old)
+	now, hasNew := t.KeyOf(0, c.New)
+	switch {
+	case hadOld && hasNew && was != now:
+		return rowID{}
+	case hasNew:
+		return rowID{c.Table, now}
+	}
+	return rowID{c.Table, was}
+}
+
+// Close ends the Subscriber. Events that were not taken are discarded. It may
+// be called more than once.
+func (s *Subscriber) Close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return
+	}
+	s.closed = true
+	if s.release != nil {
+		s.release()
+	}
+	for it := range s.claims {
+		s.client.schema.index.Unfollow(&s.values, it)
+		s.client.schema.index.Unfollow(&s.targets, it)
+	}
+	s.claims = nil
+	s.queue.close()
+	s.client.mu.Lock()
+	delete(s.client.subscribers, s)
+	s.client.mu.Unlock()
+}
+
+// Events returns the events as they come, waiting for more until ctx ends, and
+// then yields ctx's error once. It ends without an error when the Subscriber is
+// closed. An event goes to one caller only, and an event that was yielded is
+// gone from the queue.
+func (s *Subscriber) Events(ctx context.Context) iter.Seq2[Event, error] {
+	return func(yield func(Event, error) bool) {
+		for {
+			events, open := s.queue.take(1)
+			if !open {
+				return
+			}
+			if len(events) == 1 {
+				if !yield(*events[0], nil) {
+					return
+				}
+				continue
+			}
+			select {
+			case <-s.queue.wake:
+			case <-ctx.Done():
+				yield(Event{}, context.Cause(ctx))
+				return
+			}
+		}
+	}
+}
+
+// Subscribe follows the rows of a value, which is a struct of a watched model,
+// a pointer to one, or a slice of either: the updates and deletions of each
+// row. With the option [With], it follows everything below each row that the
+// paths lead to, also what may come to be there later. It returns what it
+// followed; what was followed before is followed once still.
+//
+// What was committed between loading the value and this call is missed; [Load]
+// has no such gap.
+func (s *Subscriber) Subscribe(value any, opts ...SubscribeOption) ([]Subscription, error) {
+	v, err := viewOf(reflect.ValueOf(value))
+	if err != nil {
+		return nil, fmt.Errorf("subscribe: %w", err)
+	}
+	r, err := s.root(v.elem, config(opts).paths, func(r *root) { r.subscribed++ })
+	if err != nil {
+		return nil, fmt.Errorf("subscribe: %w", err)
+	}
+	items, err := itemsOf(r.plan, v.rows())
+	if err != nil {
+		return nil, fmt.Errorf("subscribe: %w", err)
+	}
+	out := make([]Subscription, 0, len(items))
+	for it := range items {
+		s.follow(r.holder, it, AnyOp, 0)
+		out = append(out, describe(it))
+	}
+	return out, s.open()
+}
+
+func config(opts []SubscribeOption) subscribeConfig {
+	var c subscribeConfig
+	for _, o := range opts {
+		o.subscribe(&c)
+	}
+	return c
+}
+
+// itemsOf returns everything to follow for rows of a plan.
+func itemsOf(plan *graph.Node, rows []reflect.Value) (map[route.Item]struct{}, error) {
+	items := map[route.Item]struct{}{}
+	for _, row := range rows {
+		if err := plan.Items(row, func(it route.Item) { items[it] = struct{}{} }); err != nil {
+			return nil, err
+		}
+	}
+	return items, nil
+}
+
+// root returns what the Subscriber follows of a type's model, with paths added
+// and altered by note.
+func (s *Subscriber) root(t reflect.Type, paths []string, note func(*root)) (*root, error) {
+	m, err := s.client.opts.Models.Of(t)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	// Roots past the sixty-second share a bit, which only means that rows that
+	// leave one of them stay followed.
+	r := &root{holder: loading << min(len(s.roots)+1, 62)}
+	if known := s.roots[m]; known != nil {
+		*r = *known
+	}
+	note(r)
+	if r.plan == nil || slices.ContainsFunc(paths, func(p string) bool { return !slices.Contains(r.paths, p) }) {
+		r.paths = slices.Concat(r.paths, paths)
+		tree, err := m.Tree(r.paths...)
+		if err != nil {
+			return nil, err
+		}
+		if r.plan, err = s.client.schema.plans.Bind(tree); err != nil {
+			return nil, err
+		}
+	}
+	s.roots[m] = r
+	return r, nil
+}
+
+// open returns ErrClosed for a closed Subscriber.
+func (s *Subscriber) open() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return ErrClosed
+	}
+	return nil
+}
+
+// follow follows an item for a holder. It says whether that is new, and whether
+// the item may have changed after position since.
+func (s *Subscriber) follow(h holders, it route.Item, ops Op, since uint64) (isNew, changed bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false, false
+	}
+	had := s.claims[it]
+	s.claims[it] = had | h
+	if h == byTarget {
+		return had == 0, s.client.schema.index.Follow(&s.targets, it, ops, since)
+	}
+	return had&^byTarget == 0, s.client.schema.index.Follow(&s.values, it, ops, since)
+}
+
+// unfollow ends following an item for a holder.
+func (s *Subscriber) unfollow(h holders, it route.Item) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.drop(h, it)
+}
+
+// drop is unfollow with s.mu held.
+func (s *Subscriber) drop(h holders, it route.Item) {
+	had := s.claims[it]
+	if had&h == 0 {
+		return
+	}
+	rest := had &^ h
+	if s.claims[it] = rest; rest == 0 {
+		delete(s.claims, it)
+	}
+	switch {
+	case h == byTarget:
+		s.client.schema.index.Unfollow(&s.targets, it)
+	case rest&^byTarget == 0:
+		s.client.schema.index.Unfollow(&s.values, it)
+	}
+}
+
+// followOnly makes items exactly what the Subscriber follows for a holder.
+func (s *Subscriber) followOnly(h holders, items map[route.Item]struct{}) {
+	for it := range items {
+		s.follow(h, it, AnyOp, 0)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for it := range s.claims {
+		if _, stays := items[it]; !stays {
+			s.drop(h, it)
+		}
+	}
+}
+
+// follows reports whether the Subscriber follows an item.
+func (s *Subscriber) follows(it route.Item) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.claims[it] != 0
+}
