@@ -119,5 +119,10 @@ func (b *Mapper) Text(c *model.Column, value any) (string, bool, error) {
 		return "", false, nil
 	}
 	v := reflect.ValueOf(value)
-	return newEncoder(b.Table.Column(c.Name), v.Type())(v)
+	col := b.Table.Column(c.Name)
+	text, ok, err := newEncoder(col, v.Type())(v)
+	if err == nil && ok {
+		err = valid(col, text)
+	}
+	return text, ok, err
 }

@@ -62,6 +62,20 @@ func roundTrip(oid uint32, text string) string {
 	return string(out)
 }
 
+// valid checks that text is a value of a column, as far as pgx knows its type.
+func valid(c *catalog.Column, text string) error {
+	m := typeMaps.Get().(*pgtype.Map)
+	defer typeMaps.Put(m)
+	t, known := m.TypeForOID(c.OID)
+	if !known {
+		return nil
+	}
+	if _, err := t.Codec.DecodeValue(m, c.OID, pgtype.TextFormatCode, []byte(text)); err != nil {
+		return fmt.Errorf("%q is no %s: %w", text, c.Type, err)
+	}
+	return nil
+}
+
 // canonNumeric writes a decimal number without exponent and without the zeros
 // that do not change its value: 1.50, 15e-1 and 01.5 are all "1.5".
 func canonNumeric(s string) string {
