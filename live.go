@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/rowsync/rowsync/internal/graph"
 	"github.com/rowsync/rowsync/internal/mapper"
 	"github.com/rowsync/rowsync/internal/route"
 )
@@ -254,7 +255,7 @@ func (l *live) patch(events []*Event) (again bool, err error) {
 		return again, err
 	}
 	at := events[len(events)-1].Position
-	changed := !slices.Equal(rows, held)
+	changed := !graph.Same(rows, held)
 	if changed {
 		l.view.value = l.view.with(rows)
 	}

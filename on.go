@@ -109,16 +109,16 @@ func (c *Client) lookup(table *route.Table, m *model.Model, columns []*model.Col
 	if !ok {
 		return route.Item{}, fmt.Errorf("columns %v of model %s are not watched", columnNames(columns), m)
 	}
-	texts := make([]string, len(values))
-	for i, v := range values {
-		text, ok, err := c.schema.plans.Mappers[m].Text(columns[i], v)
-		if err != nil {
-			return route.Item{}, fmt.Errorf("value of column %s of model %s: %w", columns[i].Name, m, err)
+	texts := make([]string, len(columns))
+	var err error
+	for i, col := range columns {
+		var set bool
+		if texts[i], set, err = c.schema.plans.Mappers[m].Text(col, values[i]); err != nil {
+			return route.Item{}, fmt.Errorf("value of column %s of model %s: %w", col.Name, m, err)
 		}
-		if !ok {
-			return route.Item{}, fmt.Errorf("null for column %s of model %s: a null refers to no row", columns[i].Name, m)
+		if !set {
+			return route.Item{}, fmt.Errorf("null for column %s of model %s: a null refers to no row", col.Name, m)
 		}
-		texts[i] = text
 	}
 	return route.Item{Table: table, Lookup: n, Key: mapper.Join(texts...)}, nil
 }

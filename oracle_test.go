@@ -51,11 +51,12 @@ func TestOracle(t *testing.T) {
 
 // oracle runs one seed and returns the number of operations.
 func oracle(t *testing.T, seed uint64, batches int) (ops int) {
+	t.Helper()
 	t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
 		t.Logf("replay with ROWSYNC_SEED=%d", seed)
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 		defer cancel()
-		rng := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // replayable on purpose
+		rng := rand.New(rand.NewPCG(seed, 1))
 		db := openPool(ctx, t, pgtemp.Shared(t).Database(t, worldSQL))
 		w := &writer{rng: rng, db: db}
 		for range 40 {
@@ -188,6 +189,7 @@ func holdAll(ctx context.Context, t *testing.T, c *rowsync.Client) []*holding {
 }
 
 func holdLive[T any](ctx context.Context, t *testing.T, name string, l *rowsync.Live[T], want func(*world) any) *holding {
+	t.Helper()
 	changed := make(chan struct{}, 1)
 	done := make(chan struct{})
 	ctx, stop := context.WithCancel(ctx)

@@ -120,7 +120,7 @@ func LoadAll[T any](ctx context.Context, c *Client, q Select) ([]*T, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load: %w", err)
 	}
-	rows, _ := v.Interface().([]*T)
+	rows, _ := reflect.TypeAssert[[]*T](v)
 	return rows, nil
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"reflect"
-	"slices"
 	"time"
 
 	"github.com/rowsync/rowsync/internal/graph"
@@ -52,7 +51,7 @@ func Sync[T any](ctx context.Context, sub *Subscriber, value T, ev Event) (T, er
 	if err != nil {
 		return value, fmt.Errorf("sync: %w", err)
 	}
-	if held := v.rows(); slices.Equal(rows, held) {
+	if held := v.rows(); graph.Same(rows, held) {
 		return value, nil
 	}
 	reflect.ValueOf(&value).Elem().Set(v.with(rows))

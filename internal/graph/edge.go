@@ -16,7 +16,7 @@ func (r *run) edge(e *Edge, held, now reflect.Value) (targets []reflect.Value, c
 	}
 	was := mapper.TargetsOf(held, e.association())
 	moved := false
-	if now != held {
+	if !isRow(now, held) {
 		before, had, err := e.ownerKey(held)
 		if err != nil {
 			return nil, false, err
@@ -72,7 +72,7 @@ func (r *run) members(e *Edge, owner mapper.Key, held reflect.Value, was []refle
 			r.gone = append(r.gone, goneRow{n, row})
 			continue
 		}
-		exchanged = exchanged || now != row
+		exchanged = exchanged || !isRow(now, row)
 		present[k] = true
 		out = append(out, now)
 	}

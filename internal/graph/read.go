@@ -1,6 +1,8 @@
 package graph
 
 import (
+	"maps"
+
 	"github.com/rowsync/rowsync/internal/load"
 	"github.com/rowsync/rowsync/internal/mapper"
 	"github.com/rowsync/rowsync/model"
@@ -208,9 +210,7 @@ func (r *run) read() error {
 		if r.lists[e] == nil {
 			r.lists[e] = map[mapper.Key]load.List{}
 		}
-		for k, l := range found {
-			r.lists[e][k] = l
-		}
+		maps.Copy(r.lists[e], found)
 	}
 	r.wantedBundles, r.wantedLists = nil, nil
 	return nil

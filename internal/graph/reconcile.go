@@ -3,6 +3,7 @@ package graph
 import (
 	"context"
 	"reflect"
+	"slices"
 
 	"github.com/rowsync/rowsync/capture"
 	"github.com/rowsync/rowsync/internal/load"
@@ -169,7 +170,7 @@ func (r *run) row(n *Node, held reflect.Value, k mapper.Key) (out reflect.Value,
 		}
 	}
 	for _, e := range n.Edges {
-		if out == held && !r.depends[e] {
+		if isRow(out, held) && !r.depends[e] {
 			continue
 		}
 		targets, changed, err := r.edge(e, held, out)
@@ -177,7 +178,7 @@ func (r *run) row(n *Node, held reflect.Value, k mapper.Key) (out reflect.Value,
 			return held, false, err
 		}
 		if changed {
-			if out == held {
+			if isRow(out, held) {
 				out = copyOf(held)
 			}
 			mapper.SetTargets(out, e.association(), targets)
@@ -185,6 +186,12 @@ func (r *run) row(n *Node, held reflect.Value, k mapper.Key) (out reflect.Value,
 	}
 	return out, true, nil
 }
+
+// isRow reports whether two structs, both addressable, are the same one.
+func isRow(x, y reflect.Value) bool { return x.Addr().Pointer() == y.Addr().Pointer() }
+
+// Same reports whether two lists hold the same structs in the same order.
+func Same(x, y []reflect.Value) bool { return slices.EqualFunc(x, y, isRow) }
 
 func copyOf(row reflect.Value) reflect.Value {
 	c := reflect.New(row.Type()).Elem()

@@ -193,9 +193,7 @@ func (c *cache) start(s subject, g *group) {
 	b := g.waiting
 	g.running, g.waiting = b, nil
 	b.pos = c.clock.Now()
-	c.running.Add(1)
-	go func() {
-		defer c.running.Done()
+	c.running.Go(func() {
 		c.run(s, b)
 		c.mu.Lock()
 		defer c.mu.Unlock()
@@ -204,7 +202,7 @@ func (c *cache) start(s subject, g *group) {
 		} else {
 			delete(c.groups, s)
 		}
-	}()
+	})
 }
 
 func (c *cache) run(s subject, b *batch) {

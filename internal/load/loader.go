@@ -112,7 +112,7 @@ func (l *Loader) scan(ctx context.Context, m *mapper.Mapper, sql string, args []
 // t is the model's table.
 func (l *Loader) Select(ctx context.Context, tree *model.Tree, clause string, args []any) ([]reflect.Value, error) {
 	m := l.mappers[tree.Model]
-	sql := fmt.Sprintf("select %s from %s t %s", columnList("t.", m.Model.Columns), tableOf(m.Model), clause)
+	sql := fmt.Sprintf("select %s from %s t %s", columnList(m.Model.Columns), tableOf(m.Model), clause)
 	var out []reflect.Value
 	err := l.scan(ctx, m, sql, args, nil, nil, func(row reflect.Value) error {
 		out = append(out, row)
@@ -128,7 +128,7 @@ func (l *Loader) Select(ctx context.Context, tree *model.Tree, clause string, ar
 func (l *Loader) Keys(ctx context.Context, m *model.Model, clause string, args []any) ([]mapper.Key, error) {
 	b := l.mappers[m]
 	l.statements.Add(1)
-	rows, err := l.db.Query(ctx, fmt.Sprintf("select %s from %s t %s", columnList("t.", m.Key), tableOf(m), clause), args...)
+	rows, err := l.db.Query(ctx, fmt.Sprintf("select %s from %s t %s", columnList(m.Key), tableOf(m), clause), args...)
 	if err != nil {
 		return nil, fmt.Errorf("load keys of %s: %w", m, err)
 	}

@@ -19,13 +19,14 @@ func ident(parts ...string) string { return pgx.Identifier(parts).Sanitize() }
 
 func tableOf(m *model.Model) string { return ident(m.Schema, m.Table) }
 
-func columnList(prefix string, columns []*model.Column) string {
+// columnList names columns of the table t.
+func columnList(columns []*model.Column) string {
 	var b strings.Builder
 	for i, c := range columns {
 		if i > 0 {
 			b.WriteString(", ")
 		}
-		b.WriteString(prefix)
+		b.WriteString("t.")
 		b.WriteString(ident(c.Name))
 	}
 	return b.String()
@@ -45,7 +46,7 @@ func among(columns []*model.Column, types []string) string {
 	if len(columns) == 1 {
 		return fmt.Sprintf("t.%s = any($1::text[]::%s[])", ident(columns[0].Name), types[0])
 	}
-	return fmt.Sprintf("(%s) in (select %s from %s)", columnList("t.", columns), castList("k", types), unnest("k", len(types), ""))
+	return fmt.Sprintf("(%s) in (select %s from %s)", columnList(columns), castList("k", types), unnest("k", len(types), ""))
 }
 
 // unnest is the parameters $1… as rows of text columns c1…; with more columns
@@ -84,7 +85,7 @@ func owners(types []string) string {
 func rowsQuery(m *mapper.Mapper, conditions []string) string {
 	var b strings.Builder
 	b.WriteString("select ")
-	b.WriteString(columnList("t.", m.Model.Columns))
+	b.WriteString(columnList(m.Model.Columns))
 	for _, c := range conditions {
 		fmt.Fprintf(&b, ", (%s) is true", c)
 	}
@@ -120,14 +121,14 @@ func (l *Loader) listQuery(a *model.Association) (sql string, ownerTypes []strin
 	if a.Kind == model.Through || a.Kind == model.ManyToMany {
 		// Two ways that lead to one target are one row of the association.
 		inner = fmt.Sprintf("select distinct on (p.n, %s) p.n as \"rowsync.n\", t.* from %s",
-			columnList("t.", a.Target.Key), from)
+			columnList(a.Target.Key), from)
 	}
 	order := ""
 	if a.Order != "" {
 		order = fmt.Sprintf(` order by "rowsync.n", %s`, a.Order)
 	}
 	return fmt.Sprintf(`select "rowsync.n", %s from (%s) t%s%s`,
-		columnList("t.", a.Target.Columns), inner, whereClause(where), order), ownerTypes
+		columnList(a.Target.Columns), inner, whereClause(where), order), ownerTypes
 }
 
 func whereClause(condition string) string {
@@ -174,7 +175,7 @@ func (l *Loader) pairsQuery(a *model.Association) string {
 		linked = append(linked, fmt.Sprintf("j.%s = p.c%d", ident(c), i+1))
 	}
 	return fmt.Sprintf("select p.n, %s from %s join (select * from %s t%s) t on %s where exists (select from %s j where %s)",
-		columnList("t.", a.Target.Columns), owners(types), tableOf(a.Target), whereClause(a.Where),
+		columnList(a.Target.Columns), owners(types), tableOf(a.Target), whereClause(a.Where),
 		strings.Join(terms, " and "), ident(a.Join.Schema, a.Join.Table), strings.Join(linked, " and "))
 }
 

@@ -1,37 +1,46 @@
 
 #variable_conflict use_column
 declare
-	was_     text[];
-	now_     text[];
-	origin_  text := nullif(current_setting('rowsync.origin', true), '');
-	xid_     xid8;
-	ctid_    tid;
-	at_      timestamptz;
-	payload_ text;
+	was_   text[];
+	now_   text[];
+	entry_ record;
+	small_ text;
 begin
-	-- The block only reads: a write in it would take a subtransaction id.
+	-- The block only reads: a write in it would take a subtransaction id. Its
+	-- queries do not look into the journal, yet fail here, where it does no
+	-- harm, if it is gone or altered, return nothing if it is forbidden, and
+	-- keep it there until the transaction ends.
 	begin
-		-- Inserts nothing, but fails here, where it does no harm, if the
-		-- journal is gone or forbidden, and keeps the journal until the
-		-- transaction ends.
-		insert into {{.Journal}} (def, op, origin, was, now)
-			select {{.ID}}, 'I', null, null, null where false;
-		if tg_op in ('INSERT', 'UPDATE') then
+		if tg_op = 'UPDATE' then
+			select (select array_agg(array[{{.Values}}]) from (select {{.Names}} from new_rows limit {{.MaxRows}} + 1) r),
+				(select array_agg(array[{{.Values}}]) from (select {{.Names}} from old_rows limit {{.MaxRows}} + 1) r)
+				into now_, was_ where {{template "writable" .}};
+			if now_ is null then
+				return null;
+			end if;
+			if was_ = now_ then
+				was_ := null;
+			end if;
+		elsif tg_op = 'INSERT' then
 			select array_agg(array[{{.Values}}]) into now_
-				from (select {{.Names}} from new_rows limit {{.MaxRows}} + 1) r;
-		end if;
-		if tg_op in ('UPDATE', 'DELETE') then
+				from (select {{.Names}} from new_rows limit {{.MaxRows}} + 1) r where {{template "writable" .}};
+			if now_ is null then
+				return null;
+			end if;
+		elsif tg_op = 'DELETE' then
 			select array_agg(array[{{.Values}}]) into was_
-				from (select {{.Names}} from old_rows limit {{.MaxRows}} + 1) r;
-		end if;
-		if tg_op <> 'TRUNCATE' and now_ is null and was_ is null then
-			return null;
-		end if;
-		if was_ = now_ then
-			was_ := null;
+				from (select {{.Names}} from old_rows limit {{.MaxRows}} + 1) r where {{template "writable" .}};
+			if was_ is null then
+				return null;
+			end if;
+		else
+			perform 1 where {{template "writable" .}};
+			if not found then
+				return null;
+			end if;
 		end if;
 		-- Beyond these bounds the entry says that the table changed, no more.
-		if greatest(array_length(now_, 1), array_length(was_, 1)) > {{.MaxRows}}
+		if array_length(coalesce(now_, was_), 1) > {{.MaxRows}}
 			or coalesce(pg_column_size(now_), 0) + coalesce(pg_column_size(was_), 0) > {{.MaxBytes}}
 		then
 			was_ := null;
@@ -41,34 +50,41 @@ begin
 		was_ := null;
 		now_ := null;
 		begin
-			insert into {{.Journal}} (def, op, origin, was, now)
-				select {{.ID}}, 'I', null, null, null where false;
+			perform 1 where {{template "writable" .}};
+			if not found then
+				return null;
+			end if;
 		exception when others then
 			return null;
 		end;
 	end;
-
-	insert into {{.Journal}} (def, op, origin, was, now)
-		values ({{.ID}}, left(tg_op, 1)::"char", origin_, was_, now_)
-		returning xid, ctid, at into xid_, ctid_, at_;
 {{- if .Bell}}
 
-	-- A reader that sleeps holds the lock in shared mode. It is tried after the
-	-- insert, which made sure of a transaction id, and given back in the same
-	-- expression, so that a cancelled statement keeps nothing.
-	if (case when pg_try_advisory_lock({{.Class}}, pg_backend_pid() & {{.KeyMask}})
+	-- A reader that sleeps holds the lock in shared mode. It is tried by a
+	-- transaction that has an id, and given back in the same expression, so that
+	-- a cancelled statement keeps nothing.
+	if (case when pg_current_xact_id() is null or pg_try_advisory_lock({{.Class}}, pg_backend_pid() & {{.KeyMask}})
 		then not pg_advisory_unlock({{.Class}}, pg_backend_pid() & {{.KeyMask}})
 		else true end)
 	then
+		insert into {{.Journal}} (def, op, origin, was, now)
+			values ({{.ID}}, left(tg_op, 1)::"char", nullif(current_setting('rowsync.origin', true), ''), was_, now_)
+			returning xid, ctid, at, origin into entry_;
 		if coalesce(pg_column_size(now_), 0) + coalesce(pg_column_size(was_), 0) < {{.MaxSmall}} then
-			payload_ := json_build_array(xid_::text, ctid_::text, {{.ID}}, left(tg_op, 1),
-				(extract(epoch from at_) * 1000000)::bigint, origin_, was_, now_)::text;
+			small_ := json_build_array(entry_.xid::text, entry_.ctid::text, {{.ID}}, left(tg_op, 1),
+				(extract(epoch from entry_.at) * 1000000)::bigint, entry_.origin, was_, now_)::text;
 		end if;
-		if payload_ is null or octet_length(payload_) > {{.MaxPayload}} then
-			payload_ := json_build_array(xid_::text, null, {{.ID}})::text;
+		if small_ is null or octet_length(small_) > {{.MaxPayload}} then
+			small_ := json_build_array(entry_.xid::text, null, {{.ID}})::text;
 		end if;
-		perform pg_notify({{literal .Channel}}, payload_);
+		perform pg_notify({{literal .Channel}}, small_);
+		return null;
 	end if;
 {{- end}}
+
+	insert into {{.Journal}} (def, op, origin, was, now)
+		values ({{.ID}}, left(tg_op, 1)::"char", nullif(current_setting('rowsync.origin', true), ''), was_, now_);
 	return null;
 end
+{{define "writable"}}has_table_privilege({{literal .Journal}}::regclass, 'INSERT')
+					and not exists (select xid, def, op, at, origin, was, now from {{.Journal}} where false){{end}}
