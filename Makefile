@@ -12,6 +12,8 @@ SOAK ?= 20m
 RACE ?= -race
 # The longest that the tests of one package may take.
 TIMEOUT ?= 10m
+# Where programs are built.
+BIN ?= .bin
 # The PostgreSQL versions of test-matrix.
 MAJORS ?= 13 14 15 16 17 18
 
@@ -24,7 +26,7 @@ help: ## Say what there is to make
 
 demo: ## Show a value staying in step with a database (ARGS='--for 10s --json')
 	@scripts/require.sh go postgresql
-	@go run ./cmd/rowsync demo $(ARGS)
+	@mkdir -p $(BIN) && go build -o $(BIN)/rowsync ./cmd/rowsync && exec $(BIN)/rowsync demo $(ARGS)
 
 test: ## Test every module
 	@scripts/require.sh go postgresql $(if $(RACE),cc)

@@ -88,6 +88,9 @@ func (s *Server) configure() error {
 		"max_wal_senders":           "64",
 		"log_line_prefix":           "%m [%p] %d ",
 		"log_checkpoints":           "off",
+		// In files below the data folder, which go with it; segments in
+		// /dev/shm would outlive a server that is killed.
+		"dynamic_shared_memory_type": "mmap",
 	}
 	if s.opts.TCP {
 		settings["listen_addresses"] = "127.0.0.1"

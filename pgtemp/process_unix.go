@@ -113,7 +113,10 @@ func (p *process) signal(sig os.Signal) error {
 func (p *process) kill() error {
 	err := p.signal(syscall.SIGQUIT)
 	if !p.ended(10 * time.Second) {
-		err = errors.Join(err, p.signal(syscall.SIGKILL))
+		// It leads a group of its own; a child may have outlived it.
+		if e := syscall.Kill(-p.pid(), syscall.SIGKILL); e != nil && !errors.Is(e, syscall.ESRCH) {
+			err = errors.Join(err, e)
+		}
 	}
 	_ = p.reap() // reports the signal just sent
 	return err

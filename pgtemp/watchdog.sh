@@ -35,6 +35,8 @@ if [ -n "$pid" ] && alive; then
 		[ "$tries" -eq 600 ] && break
 		rest
 	done
+	# A child of initdb may hang where its parent has ended.
+	kill -s KILL -- "-$pid" 2>/dev/null
 fi
 
 # Processes that outlive the first one for a moment may still be writing.

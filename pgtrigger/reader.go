@@ -41,10 +41,11 @@ type reader struct {
 	sink   capture.Sink
 
 	// These live as long as the run.
-	defs    *defSet
-	started chan struct{} // closed once the Sink has been told
-	cursor  snapshot      // whatever it sees has been delivered
-	epoch   string        // of the journal that cursor belongs to
+	sessions int // how many got as far as to capture
+	defs     *defSet
+	started  chan struct{} // closed once the Sink has been told
+	cursor   snapshot      // whatever it sees has been delivered
+	epoch    string        // of the journal that cursor belongs to
 	// ahead holds the entries that have been delivered from bells although
 	// the cursor does not see them yet.
 	ahead map[entryID]struct{}
@@ -96,6 +97,7 @@ func (r *reader) session(ctx context.Context) error {
 	if err := r.begin(); err != nil {
 		return err
 	}
+	r.sessions++
 	return r.follow()
 }
 

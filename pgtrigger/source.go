@@ -74,7 +74,7 @@ func (s *Source) Run(ctx context.Context, tables []*capture.Table, sink capture.
 		}
 	}()
 	for {
-		begun := time.Now()
+		sessions := r.sessions
 		err := r.session(ctx)
 		switch {
 		case ctx.Err() != nil:
@@ -82,8 +82,8 @@ func (s *Source) Run(ctx context.Context, tables []*capture.Table, sink capture.
 		case !r.isStarted():
 			return err
 		}
-		if time.Since(begun) > time.Minute {
-			retry = backoff{}
+		if r.sessions > sessions {
+			retry = backoff{} // it got as far as capturing, so the server is well
 		}
 		pause := retry.next()
 		s.opts.Logger.Warn("rowsync: capture interrupted; it resumes after reconnecting", "err", err, "pause", pause)

@@ -8,7 +8,9 @@ main=github.com/rowsync/rowsync
 
 tidy_nested() (
 	cd "$root/$1"
-	trap 'go mod edit -dropreplace="$main"' EXIT
+	# The requirement goes too: with it, every build in the workspace would ask
+	# the module proxy for a version that does not exist.
+	trap 'go mod edit -dropreplace="$main" -droprequire="$main"' EXIT
 	trap 'exit 130' HUP INT TERM
 	go mod edit -replace="$main=$root"
 	GOWORK=off go mod tidy
