@@ -58,10 +58,8 @@ func oracle(t *testing.T, seed uint64, batches int) (ops int) {
 		defer cancel()
 		rng := rand.New(rand.NewPCG(seed, 1))
 		db := openPool(ctx, t, pgtemp.Shared(t).Database(t, worldSQL))
-		w := &writer{rng: rng, db: db}
-		for range 40 {
-			w.transaction(ctx, t)
-		}
+		ws := newWriters(seed, 3, db)
+		ws.write(ctx, t, 15, false)
 		opts := &rowsync.Options{
 			Watchers: []rowsync.Watcher{
 				rowsync.WatchModel[Post](rowsync.With("Author.FavouriteTags", "Editor", "Tags", "HotTags", "Comments")),
@@ -77,19 +75,20 @@ func oracle(t *testing.T, seed uint64, batches int) (ops int) {
 		defer client.Close()
 		held := holdAll(ctx, t, client)
 		for batch := range batches {
-			w.log = w.log[:0]
-			for range 1 + rng.IntN(5) {
-				w.transaction(ctx, t)
+			ws.takeLog()
+			for range 1 + rng.IntN(3) {
+				ws.write(ctx, t, 1, rng.IntN(2) == 0)
 				if rng.IntN(20) == 0 {
 					killReader(ctx, t, db)
 				}
 			}
+			log := ws.takeLog()
 			fresh := readWorld(ctx, t, db)
 			for _, h := range held {
-				h.await(t, fresh, batch, w)
+				h.await(t, fresh, batch, log)
 			}
 		}
-		ops = w.ops
+		ops = ws.ops()
 		t.Logf("%d operations, %+v", ops, client.Stats())
 	})
 	return ops
@@ -101,12 +100,11 @@ type holding struct {
 	now  func() string
 	want func(w *world) string
 	err  func() error
-	// wake is called when now may have changed.
 	changed <-chan struct{}
 }
 
 // await waits until what is held is what it must be.
-func (h *holding) await(t *testing.T, fresh *world, batch int, w *writer) {
+func (h *holding) await(t *testing.T, fresh *world, batch int, log string) {
 	t.Helper()
 	want := h.want(fresh)
 	timeout := time.After(20 * time.Second)
@@ -119,7 +117,7 @@ func (h *holding) await(t *testing.T, fresh *world, batch int, w *writer) {
 		case <-h.changed:
 		case <-timeout:
 			t.Fatalf("batch %d: %s differs from a fresh load (error: %v)\n%sstatements of this batch:\n%s",
-				batch, h.name, h.err(), difference(got, want), strings.Join(w.log, "\n"))
+				batch, h.name, h.err(), difference(got, want), log)
 		}
 	}
 }
@@ -193,19 +191,46 @@ func holdLive[T any](ctx context.Context, t *testing.T, name string, l *rowsync.
 	changed := make(chan struct{}, 1)
 	done := make(chan struct{})
 	ctx, stop := context.WithCancel(ctx)
+	var handedOut []kept
 	go func() {
 		defer close(done)
-		for range l.Changes(ctx) {
+		for v := range l.Changes(ctx) {
+			if len(handedOut) < 100 {
+				handedOut = append(handedOut, keep(v))
+			}
 			select {
 			case changed <- struct{}{}:
 			default:
 			}
 		}
 	}()
-	t.Cleanup(func() { stop(); <-done; l.Close() })
+	t.Cleanup(func() {
+		stop()
+		<-done
+		l.Close()
+		for _, k := range handedOut {
+			k.check(t, name)
+		}
+	})
 	return &holding{
 		name: name, changed: changed, err: l.Err,
 		now:  func() string { return show(l.Value()) },
 		want: func(w *world) string { return show(want(w)) },
+	}
+}
+
+// kept is a value that was handed out, with what it was then.
+type kept struct {
+	value any
+	was   string
+}
+
+func keep(v any) kept { return kept{v, show(v)} }
+
+// check fails if the value was altered since.
+func (k kept) check(t *testing.T, name string) {
+	t.Helper()
+	if now := show(k.value); now != k.was {
+		t.Errorf("%s: a value that was handed out was altered\n%s", name, difference(now, k.was))
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -96,41 +98,102 @@ func (w *writer) statement() string {
 
 // transaction makes one random transaction: some are rolled back, some have
 // parts rolled back.
-func (w *writer) transaction(ctx context.Context, t testing.TB) {
-	t.Helper()
+func (w *writer) transaction(ctx context.Context) error {
 	tx, err := w.db.Begin(ctx)
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
 	for range 1 + w.rng.IntN(4) {
-		w.ops++
-		sql := w.statement()
-		w.log = append(w.log, sql)
-		part, err := tx.Begin(ctx) // a savepoint: a statement that fails ends itself alone
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, err = part.Exec(ctx, sql)
-		if pgErr := (*pgconn.PgError)(nil); err != nil && !errors.As(err, &pgErr) {
-			t.Fatal(err)
-		}
-		if err != nil || w.rng.IntN(10) == 0 {
-			w.log = append(w.log, fmt.Sprintf("  rolled back: %v", err))
-			err = part.Rollback(ctx)
-		} else {
-			err = part.Commit(ctx)
-		}
-		if err != nil {
-			t.Fatal(err)
+		if err := w.part(ctx, tx); err != nil {
+			return err
 		}
 	}
 	if w.rng.IntN(8) == 0 {
 		w.log = append(w.log, "rollback")
-		return
+		return nil
 	}
 	w.log = append(w.log, "commit")
 	if err := tx.Commit(ctx); err != nil && !errors.Is(err, pgx.ErrTxCommitRollback) {
+		return err
+	}
+	return nil
+}
+
+// part makes one random statement in a savepoint, so that a statement that
+// fails ends itself alone.
+func (w *writer) part(ctx context.Context, tx pgx.Tx) error {
+	w.ops++
+	sql := w.statement()
+	w.log = append(w.log, sql)
+	part, err := tx.Begin(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = part.Exec(ctx, sql)
+	if pgErr := (*pgconn.PgError)(nil); err != nil && !errors.As(err, &pgErr) {
+		return err
+	}
+	if err != nil || w.rng.IntN(10) == 0 {
+		w.log = append(w.log, fmt.Sprintf("  rolled back: %v", err))
+		return part.Rollback(ctx)
+	}
+	return part.Commit(ctx)
+}
+
+// writers write at the same time, each with a random generator of its own.
+type writers []*writer
+
+func newWriters(seed uint64, n int, db *pgxpool.Pool) writers {
+	ws := make(writers, n)
+	for i := range ws {
+		ws[i] = &writer{rng: rand.New(rand.NewPCG(seed, uint64(i+2))), db: db}
+	}
+	return ws
+}
+
+// write makes transactions, by one writer after the other or by all at once.
+func (ws writers) write(ctx context.Context, t testing.TB, transactions int, together bool) {
+	t.Helper()
+	var (
+		wait sync.WaitGroup
+		errs = make([]error, len(ws))
+	)
+	for i, w := range ws {
+		run := func() {
+			for range transactions {
+				if err := w.transaction(ctx); err != nil {
+					errs[i] = err
+					return
+				}
+			}
+		}
+		if together {
+			wait.Go(run)
+		} else {
+			run()
+		}
+	}
+	wait.Wait()
+	if err := errors.Join(errs...); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// takeLog returns what was written since the last call.
+func (ws writers) takeLog() string {
+	var b strings.Builder
+	for i, w := range ws {
+		fmt.Fprintf(&b, "-- writer %d\n%s\n", i, strings.Join(w.log, "\n"))
+		w.log = nil
+	}
+	return b.String()
+}
+
+func (ws writers) ops() int {
+	n := 0
+	for _, w := range ws {
+		n += w.ops
+	}
+	return n
 }

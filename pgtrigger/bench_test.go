@@ -21,14 +21,11 @@ func (m moments) Reset(capture.Reset)      {}
 // second, which a reader sleeps through.
 func BenchmarkQuiet(b *testing.B) {
 	url := database(b, postsSQL)
-	n := &node{t: b, changed: make(chan struct{})}
-	pool := newPool(b, url)
-	src := New(pool, &Options{Logger: quiet()})
-	src.trace = n.happened
+	n := newNode(b, url, Options{Logger: quiet()})
 	arrived := make(moments, 100)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error)
-	go func() { done <- src.Run(ctx, tablesOf(posts()), arrived) }()
+	go func() { done <- n.src.Run(ctx, tablesOf(posts()), arrived) }()
 	n.awaitAsleep()
 	w := connect(b, url)
 	var late []time.Duration

@@ -80,14 +80,11 @@ func (r *reader) check() error {
 		return nil
 	}
 	r.checked = time.Now()
-	stop := time.Now().Add(answerTimeout)
-	if err := r.ses.expect(stop); err != nil {
+	if err := r.ses.expectAnswer(); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithDeadline(r.ses.ctx, stop)
-	defer cancel()
 	known := len(r.blind)
-	if err := r.look(ctx); err != nil {
+	if err := r.look(r.ses.ctx); err != nil {
 		return err
 	}
 	if known == 0 && len(r.blind) == 0 {

@@ -14,8 +14,9 @@ import (
 const (
 	connectTimeout = 15 * time.Second
 	// answerTimeout is how long the server may take for an answer, and for
-	// each further row of it, before the connection counts as dead.
-	answerTimeout = 30 * time.Second
+	// each further entry of it, before the connection counts as dead. To be
+	// wrong about that costs a reconnect, and no change.
+	answerTimeout = 15 * time.Second
 	closeTimeout  = 2 * time.Second
 )
 
@@ -36,11 +37,12 @@ const settle = `select set_config(s.name, s.value, false) from (values
 // session is the reader's connection. Its polls and waits take no context:
 // they end when the one given to watch does.
 type session struct {
-	conn  *pgx.Conn
-	pg    *pgconn.PgConn
-	net   net.Conn
-	ctx   context.Context
-	bells []string // payloads received and not yet looked at
+	conn     *pgx.Conn
+	pg       *pgconn.PgConn
+	net      net.Conn
+	ctx      context.Context
+	patience time.Duration // answerTimeout
+	bells    []string      // payloads received and not yet looked at
 }
 
 // connect opens the reader's connection.
@@ -54,7 +56,7 @@ func (s *Source) connect(ctx context.Context) (*session, error) {
 			return nil, fmt.Errorf("connect: %w", err)
 		}
 	}
-	ses := &session{}
+	ses := &session{patience: s.patience}
 	config.Tracer = nil // it would see every poll
 	config.OnNotification = func(_ *pgconn.PgConn, n *pgconn.Notification) {
 		if n.Channel == s.names.Channel {
@@ -104,6 +106,9 @@ func (s *session) watch(ctx context.Context) (stop func() bool) {
 	return context.AfterFunc(ctx, func() { s.net.SetDeadline(time.Unix(1, 0)) })
 }
 
+// expectAnswer is expect for a request that is about to be sent.
+func (s *session) expectAnswer() error { return s.expect(time.Now().Add(s.patience)) }
+
 // expect sets when the connection counts as dead; zero means never. It
 // returns an error if the context has ended.
 func (s *session) expect(deadline time.Time) error {
@@ -117,7 +122,7 @@ func (s *session) expect(deadline time.Time) error {
 // exec runs a statement without parameters and returns the first column of
 // its first row.
 func (s *session) exec(sql string) (string, error) {
-	if err := s.expect(time.Now().Add(answerTimeout)); err != nil {
+	if err := s.expectAnswer(); err != nil {
 		return "", err
 	}
 	results, err := s.pg.Exec(context.Background(), sql).ReadAll()

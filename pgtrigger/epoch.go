@@ -2,9 +2,9 @@ package pgtrigger
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -69,13 +69,10 @@ func (r *reader) gap(now horizon) string {
 // leap goes on after a gap: the cursor is moved first, so that a load that the
 // Reset causes misses nothing.
 func (r *reader) leap(why string) error {
-	stop := time.Now().Add(answerTimeout)
-	if err := r.ses.expect(stop); err != nil {
+	if err := r.ses.expectAnswer(); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithDeadline(r.ses.ctx, stop)
-	defer cancel()
-	if err := r.src.ensureEpoch(ctx, r.ses.conn); err != nil {
+	if err := r.src.ensureEpoch(r.ses.ctx, r.ses.conn); err != nil {
 		return err
 	}
 	if err := r.jump(); err != nil {
@@ -87,15 +84,15 @@ func (r *reader) leap(why string) error {
 
 // jump moves the cursor to now without reading what lies between.
 func (r *reader) jump() error {
+	r.ses.bells = r.ses.bells[:0] // those that come with the answer may be later
 	now, _, err := r.ses.poll(snapshot{xmax: math.MaxUint64}, r.defs)
 	if err != nil {
 		return err
 	}
 	if now.epoch == "" {
-		return fmt.Errorf("the journal lost its epoch")
+		return errors.New("read epoch: the journal has none")
 	}
 	clear(r.ahead)
-	r.ses.bells = r.ses.bells[:0]
 	r.cursor, r.epoch, r.floor, r.file = now.snapshot, now.epoch, now.floor, now.file
 	r.plan(0)
 	return nil

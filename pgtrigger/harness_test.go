@@ -34,6 +34,8 @@ type node struct {
 	pool *pgxpool.Pool
 	stop func() error // ends the run and returns its error
 
+	onStart, onReset func() // called on the reader's goroutine
+
 	mu      sync.Mutex
 	changed chan struct{} // closed when anything below changes
 	started bool
@@ -53,11 +55,21 @@ func (n *node) update(f func()) {
 	n.changed = make(chan struct{})
 }
 
-func (n *node) Started() { n.update(func() { n.started = true }) }
+func (n *node) Started() {
+	if n.onStart != nil {
+		n.onStart()
+	}
+	n.update(func() { n.started = true })
+}
 func (n *node) Deliver(c []capture.Change) {
 	n.update(func() { n.changes, n.bursts = append(n.changes, c...), append(n.bursts, c) })
 }
-func (n *node) Reset(r capture.Reset) { n.update(func() { n.resets = append(n.resets, r) }) }
+func (n *node) Reset(r capture.Reset) {
+	if n.onReset != nil {
+		n.onReset()
+	}
+	n.update(func() { n.resets = append(n.resets, r) })
+}
 func (n *node) happened(e event) {
 	var gate chan struct{}
 	n.update(func() { n.events = append(n.events, e); gate = n.hold[e] })
@@ -205,11 +217,18 @@ func begin(t testing.TB, url string, opts Options, tables ...*capture.Table) *no
 	if opts.Logger == nil {
 		opts.Logger = quiet()
 	}
+	n := newNode(t, url, opts)
+	n.run(tables)
+	return n
+}
+
+// newNode makes a node that does not run yet.
+func newNode(t testing.TB, url string, opts Options) *node {
+	t.Helper()
 	n := &node{t: t, changed: make(chan struct{}), hold: map[event]chan struct{}{}}
 	n.pool = newPool(t, url)
 	n.src = New(n.pool, &opts)
 	n.src.trace = n.happened
-	n.run(tables)
 	return n
 }
 

@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/rowsync/rowsync/capture"
@@ -41,16 +41,13 @@ type horizon struct {
 	epoch, floor, file string
 }
 
-// before1970 is the time between PostgreSQL's epoch, 2000, and Unix's.
-const since2000 = 946_684_800 * 1_000_000
+// epoch2000 is when PostgreSQL's clock begins, in microseconds of Unix's.
+const epoch2000 = 946_684_800 * 1_000_000
 
-// pollFormats asks for every column in binary form.
-var pollFormats = []int16{pgconnBinary}
+const pollStatement = "rowsync_poll"
 
-const (
-	pgconnBinary  = 1
-	pollStatement = "rowsync_poll"
-)
+// allBinary asks for every column in binary form.
+var allBinary = []int16{pgx.BinaryFormatCode}
 
 // preparePoll readies the statement that poll runs.
 func (s *session) preparePoll(ctx context.Context, n names) error {
@@ -70,10 +67,10 @@ func (s *session) poll(prev snapshot, defs *defSet) (horizon, []entry, error) {
 		h       horizon
 		entries []entry
 	)
-	if err := s.expect(time.Now().Add(answerTimeout)); err != nil {
+	if err := s.expectAnswer(); err != nil {
 		return h, nil, err
 	}
-	rows := s.pg.ExecPrepared(context.Background(), pollStatement, pollParams(prev, defs), nil, pollFormats)
+	rows := s.pg.ExecPrepared(context.Background(), pollStatement, pollParams(prev, defs), nil, allBinary)
 	err := readPoll(s, rows, defs, &h, &entries)
 	if _, closeErr := rows.Close(); err == nil {
 		err = closeErr
@@ -115,7 +112,7 @@ func readPoll(s *session, rows *pgconn.ResultReader, defs *defSet, h *horizon, e
 			return err
 		}
 		*entries = append(*entries, e)
-		if err := s.expect(time.Now().Add(answerTimeout)); err != nil {
+		if err := s.expectAnswer(); err != nil {
 			return err
 		}
 	}
@@ -149,7 +146,7 @@ func decodeEntry(values [][]byte, defs *defSet) (entry, error) {
 	if e.def = defs.byID[id]; e.def == nil {
 		return e, fmt.Errorf("entry of definition %d, which was not asked for", id)
 	}
-	e.at = int64(binary.BigEndian.Uint64(values[4])) + since2000
+	e.at = int64(binary.BigEndian.Uint64(values[4])) + epoch2000
 	e.origin = string(values[5])
 	var err error
 	if e.op, err = parseOp(string(values[3])); err != nil {

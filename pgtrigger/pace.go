@@ -18,6 +18,13 @@ const (
 	shortSleep = 5 * time.Second
 	maxAwake   = 20 * time.Second
 
+	// Where commits are slow, on a slow disk say, bells never come as fast as
+	// that, for their commits wait for each other. So from a rate at which that
+	// is possible the reader looks, now and then, at how many wait.
+	queueBells    = 4 // in one wakeWindow
+	queueInterval = 500 * time.Millisecond
+	queueLength   = 2
+
 	// idleInterval is what the poll interval widens to while nothing is found.
 	idleInterval = 20 * time.Millisecond
 )
@@ -29,6 +36,8 @@ type pace struct {
 
 	windowEnd time.Time // of the bells or entries counted
 	count     int
+
+	queueAt time.Time // when the queue of notifying commits was last looked at
 
 	sleepy     bool          // it has not been woken by bells yet
 	awakeUntil time.Time     // it stays awake until then
@@ -79,6 +88,16 @@ func (p *pace) rung(now time.Time, bells int) bool {
 	}
 	p.count += bells
 	return p.count > wakeBells
+}
+
+// mayQueue reports whether it is time to look whether commits wait for each
+// other because they notify.
+func (p *pace) mayQueue(now time.Time) bool {
+	if p.count < queueBells || now.Sub(p.queueAt) < queueInterval {
+		return false
+	}
+	p.queueAt = now
+	return true
 }
 
 // woken begins a time of being awake.

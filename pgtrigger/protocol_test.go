@@ -1,8 +1,12 @@
 package pgtrigger
 
 import (
+	"context"
 	"fmt"
+	"sync"
 	"testing"
+
+	"github.com/rowsync/rowsync/pgtemp"
 )
 
 // These tests hold the reader and a writer up at chosen points. The safety
@@ -12,12 +16,11 @@ import (
 
 // drowse starts a reader and holds it up before it takes the bell locks. The
 // returned function lets it go on until it is drowsy or asleep.
-func drowse(t *testing.T, url string) (*node, func()) {
+func drowse(t *testing.T, url string, opts Options) (*node, func()) {
+	opts.SafetyPoll, opts.Logger = -1, quiet()
+	n := newNode(t, url, opts)
 	gate := make(chan struct{})
-	n := &node{t: t, changed: make(chan struct{}), hold: map[event]chan struct{}{"polled": gate}}
-	n.pool = newPool(t, url)
-	n.src = New(n.pool, &Options{SafetyPoll: -1, Logger: quiet()})
-	n.src.trace = n.happened
+	n.hold["polled"] = gate
 	n.run(tablesOf(posts()))
 	t.Cleanup(func() { // before stop, which would wait for ever
 		n.update(func() { delete(n.hold, "polled") })
@@ -57,7 +60,7 @@ func TestWriterBeforeMarkCommitsAfter(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			url := database(t, postsSQL)
-			n, release := drowse(t, url)
+			n, release := drowse(t, url, Options{})
 			w := connect(t, url)
 			w.do(c.begin)
 			w.do(c.write)
@@ -83,7 +86,7 @@ func TestWriterBeforeMarkCommitsAfter(t *testing.T) {
 // The same with a rollback: nothing is delivered, and the reader sleeps.
 func TestWriterBeforeMarkRollsBack(t *testing.T) {
 	url := database(t, postsSQL)
-	n, release := drowse(t, url)
+	n, release := drowse(t, url, Options{})
 	w := connect(t, url)
 	w.do("begin; update posts set author_id = 99 where id = 1")
 	release()
@@ -99,7 +102,7 @@ func TestWriterBeforeMarkRollsBack(t *testing.T) {
 func TestOldSnapshotRings(t *testing.T) {
 	for _, level := range []string{"repeatable read", "serializable"} {
 		url := database(t, postsSQL)
-		n, release := drowse(t, url)
+		n, release := drowse(t, url, Options{})
 		w := connect(t, url)
 		w.do("begin isolation level " + level + "; select count(*) from posts")
 		release()
@@ -113,7 +116,7 @@ func TestOldSnapshotRings(t *testing.T) {
 // is captured until then.
 func TestOldTransactionRings(t *testing.T) {
 	url := database(t, postsSQL, "create table other (id int)")
-	n, release := drowse(t, url)
+	n, release := drowse(t, url, Options{})
 	w := connect(t, url)
 	w.do("begin; insert into other values (1)")
 	release()
@@ -128,7 +131,7 @@ func TestOldTransactionRings(t *testing.T) {
 func TestOtherDatabaseKeepsReaderDrowsy(t *testing.T) {
 	url := database(t, postsSQL)
 	elsewhere := connect(t, database(t, postsSQL))
-	n, release := drowse(t, url)
+	n, release := drowse(t, url, Options{})
 	elsewhere.do("begin; update posts set title = ''")
 	release()
 	n.awaitEvent(n.mark(), "polled", 5)
@@ -146,6 +149,23 @@ func TestOtherDatabaseKeepsReaderDrowsy(t *testing.T) {
 	n.awaitAsleep()
 	w.do("update posts set author_id = 100 where id = 1")
 	n.awaitChanges(2)
+}
+
+// While some writers ring and others do not, a bell must not be delivered ahead
+// of an earlier change that nobody rang for.
+func TestDrowsyKeepsOrder(t *testing.T) {
+	url := database(t, postsSQL)
+	n, release := drowse(t, url, Options{PollInterval: patience / 2}) // so that only the bell makes it look
+	w, open := connect(t, url), connect(t, url)
+	w.do("begin; update posts set author_id = 50 where id = 1")
+	open.do("begin; update posts set author_id = 0 where id = 9") // keeps it drowsy
+	release()
+	w.do("commit")
+	w.do("update posts set author_id = 51 where id = 1")
+	if got, want := show(n.awaitChanges(2)), "update public.posts (1,1)→(1,50); update public.posts (1,50)→(1,51)"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	open.do("rollback")
 }
 
 // Only what is left of a transaction is delivered, though all its statements
@@ -250,4 +270,34 @@ func TestNoLockLeaks(t *testing.T) {
 	if got := w.one("select count(*) from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()"); got != "0" {
 		t.Errorf("the writer still holds %s advisory locks", got)
 	}
+}
+
+// Where commits that notify wait for each other, the reader wakes although the
+// bells are rare.
+func TestNotifyQueueWakes(t *testing.T) {
+	server, err := pgtemp.Start(t.Context(), &pgtemp.Options{Config: map[string]string{
+		// Each commit takes as long as on a slow disk, and holds the lock for as long.
+		"fsync": "on", "synchronous_commit": "on", "commit_delay": "20000", "commit_siblings": "0"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { server.Stop() })
+	url := server.Database(t, postsSQL)
+	n := start(t, url, Options{}, posts())
+	n.awaitAsleep()
+	mark := n.mark()
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var writing sync.WaitGroup
+	defer writing.Wait()
+	for i := range 6 {
+		w := connect(t, url)
+		writing.Go(func() {
+			for ctx.Err() == nil {
+				w.do(fmt.Sprintf("update posts set author_id = author_id + 1 where id = %d", i+1))
+			}
+		})
+	}
+	n.awaitEvent(mark, "awake", 1)
+	stop()
 }

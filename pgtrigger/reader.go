@@ -328,11 +328,30 @@ func (r *reader) wake() error {
 	return nil
 }
 
+// queued reports whether commits that notify wait for each other.
+func (r *reader) queued() (bool, error) {
+	const notifyLock = "locktype = 'object' and database = 0 and classid = 'pg_database'::regclass and objid = 0"
+	waiting, err := r.ses.exec("select count(*) from pg_locks where not granted and " + notifyLock)
+	if err != nil {
+		return false, fmt.Errorf("look at the queue of notifying commits: %w", err)
+	}
+	length, err := strconv.Atoi(waiting)
+	return length >= queueLength, err
+}
+
 // answer deals with the bells that have arrived.
 func (r *reader) answer() error {
 	payloads := r.ses.bells
 	r.ses.bells = nil
-	if r.pace.rung(time.Now(), len(payloads)) {
+	now := time.Now()
+	storm := r.pace.rung(now, len(payloads))
+	if !storm && r.pace.mayQueue(now) {
+		var err error
+		if storm, err = r.queued(); err != nil {
+			return err
+		}
+	}
+	if storm {
 		return r.wake() // and the poll that follows finds what they are about
 	}
 	if r.mode == drowsy {

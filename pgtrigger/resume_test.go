@@ -3,9 +3,14 @@ package pgtrigger
 import (
 	"context"
 	"fmt"
+	"net"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/rowsync/rowsync/capture"
 	"github.com/rowsync/rowsync/pgtemp"
@@ -84,6 +89,23 @@ func TestReset(t *testing.T) {
 			w.do("update posts set author_id = 20 where id = 2")
 			n.await("a change after the reset", func() bool { return len(n.changes) == before+1 })
 		})
+	}
+}
+
+// What is committed while the sink is told of the start, or of a Reset, arrives:
+// a load that either causes misses nothing.
+func TestChangesDuringStartAndReset(t *testing.T) {
+	url := database(t, postsSQL)
+	w := connect(t, url)
+	n := newNode(t, url, Options{SafetyPoll: 20 * time.Millisecond, Logger: quiet()})
+	n.onStart = func() { w.do("update posts set author_id = 10 where id = 1") }
+	n.onReset = func() { w.do("update posts set author_id = 20 where id = 2") }
+	n.run(tablesOf(posts()))
+	n.awaitChanges(1)
+	connect(t, url).do("truncate rowsync.journal")
+	n.awaitResets(1)
+	if got, want := show(n.awaitChanges(2)), "update public.posts (1,1)→(1,10); update public.posts (2,2)→(2,20)"; got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }
 
@@ -217,4 +239,96 @@ func TestStopWhileAway(t *testing.T) {
 		t.Errorf("Run returned %v", err)
 	}
 	admin.do(fmt.Sprintf("alter database %s allow_connections true", ident(name)))
+}
+
+// proxy stands between a reader and the server. A frozen connection stays
+// open and says nothing any more, as when a cable is cut.
+type proxy struct {
+	url    string
+	mu     sync.Mutex
+	frozen []chan struct{} // closed to freeze the connection
+}
+
+func newProxy(t *testing.T, target string) *proxy {
+	config, err := pgx.ParseConfig(target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	network, address := pgconn.NetworkAddress(config.Host, config.Port)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &proxy{url: fmt.Sprintf("postgres://%s@%s/%s?sslmode=disable", config.User, listener.Addr(), config.Database)}
+	var all sync.WaitGroup
+	all.Go(func() {
+		for {
+			near, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			far, err := net.Dial(network, address)
+			if err != nil {
+				near.Close()
+				return
+			}
+			freeze := make(chan struct{})
+			p.mu.Lock()
+			p.frozen = append(p.frozen, freeze)
+			p.mu.Unlock()
+			pass := func(to, from net.Conn) {
+				data := make([]byte, 1<<16)
+				for {
+					n, err := from.Read(data)
+					select {
+					case <-freeze: // nothing passes, not even the end
+						<-t.Context().Done()
+						err = net.ErrClosed
+					default:
+					}
+					if err != nil {
+						to.Close()
+						from.Close()
+						return
+					}
+					to.Write(data[:n])
+				}
+			}
+			all.Go(func() { pass(near, far) })
+			all.Go(func() { pass(far, near) })
+		}
+	})
+	t.Cleanup(func() { listener.Close(); all.Wait() })
+	return p
+}
+
+// freeze freezes all connections there are; later ones pass.
+func (p *proxy) freeze() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range p.frozen {
+		close(c)
+	}
+	p.frozen = nil
+}
+
+// A connection that is dead without having been closed is noticed by the
+// safety poll, and nothing is lost.
+func TestHalfOpenConnection(t *testing.T) {
+	url := database(t, postsSQL)
+	p := newProxy(t, url)
+	n := newNode(t, p.url, Options{SafetyPoll: 50 * time.Millisecond, Logger: quiet()})
+	n.src.patience = 100 * time.Millisecond
+	n.run(tablesOf(posts()))
+	n.awaitAsleep()
+	p.freeze()
+	w := connect(t, url)
+	w.do("update posts set author_id = 10 where id = 1")
+	n.awaitChanges(1)
+	n.awaitAsleep()
+	w.do("update posts set author_id = 20 where id = 2")
+	n.awaitChanges(2)
+	if len(n.resets) > 0 {
+		t.Errorf("resets: %v", n.resets)
+	}
 }

@@ -30,7 +30,10 @@ type Source struct {
 	opts  Options
 	names names
 	err   error // of the options; Run returns it
-	trace func(event)
+
+	// Tests change these.
+	trace    func(event)
+	patience time.Duration
 }
 
 var _ capture.Source = (*Source)(nil)
@@ -42,7 +45,7 @@ var _ capture.Source = (*Source)(nil)
 // configuration. It must be a direct connection or one through a pooler in
 // session mode. The pool serves the cleaning of the journal.
 func New(pool *pgxpool.Pool, opts *Options) *Source {
-	s := &Source{pool: pool, trace: func(event) {}}
+	s := &Source{pool: pool, trace: func(event) {}, patience: answerTimeout}
 	s.opts, s.err = opts.complete()
 	s.names = newNames(s.opts.Namespace)
 	return s

@@ -52,7 +52,8 @@ require_cc() {
 # with, nor a way to install one here, pgtemp says what to do.
 require_postgresql() {
 	[ -n "${ROWSYNC_PG_BINDIR:-}" ] && return
-	for found in $(command -v postgres pg_config npm) /usr/lib/postgresql/*/bin/postgres; do
+	# pg_config comes with the client library too, so it alone is no server.
+	for found in $(command -v postgres npm) "$(pg_config --bindir 2>/dev/null)/postgres" /usr/lib/postgresql/*/bin/postgres; do
 		[ -x "$found" ] && return
 	done
 	install postgresql || true

@@ -1,0 +1,139 @@
+package rowsync
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/rowsync/rowsync/capture"
+	"github.com/rowsync/rowsync/internal/mapper"
+)
+
+func change(op Op, pos uint64, old, now string) *Event {
+	e := &Event{Change: Change{Op: op}, Position: Position{Seq: pos}}
+	if old != "" {
+		e.Old = capture.Row{{Text: old}}
+	}
+	if now != "" {
+		e.New = capture.Row{{Text: now}}
+	}
+	return e
+}
+
+func taken(q *queue) []string {
+	events, _ := q.take(100)
+	out := make([]string, len(events))
+	for i, e := range events {
+		if e.Reset != nil {
+			out[i] = "reset"
+			continue
+		}
+		out[i] = fmt.Sprintf("%s %v→%v @%d", e.Op, e.Old, e.New, e.Position.Seq)
+	}
+	return out
+}
+
+// TestQueueJoinsEventsOfARow: what waits of one row is one event, which tells
+// of the time before the first and after the last.
+func TestQueueJoinsEventsOfARow(t *testing.T) {
+	a := rowID{key: "a"}
+	tests := []struct {
+		events []*Event
+		want   string
+	}{
+		{[]*Event{change(Inserted, 1, "", "1"), change(Updated, 2, "1", "2")}, "[insert []→[{2 false}] @2]"},
+		{[]*Event{change(Updated, 1, "1", "2"), change(Updated, 2, "2", "3")}, "[update [{1 false}]→[{3 false}] @2]"},
+		{[]*Event{change(Updated, 1, "1", "2"), change(Deleted, 2, "2", "")}, "[delete [{1 false}]→[] @2]"},
+		{[]*Event{change(Inserted, 1, "", "1"), change(Deleted, 2, "1", "")}, "[delete [{1 false}]→[] @2]"},
+		{[]*Event{change(Deleted, 1, "1", ""), change(Inserted, 2, "", "2")}, "[update [{1 false}]→[{2 false}] @2]"},
+		{[]*Event{change(Updated, 1, "1", "2"), change(Updated, 1, "1", "2")}, "[update [{1 false}]→[{2 false}] @1]"},
+	}
+	for _, test := range tests {
+		q := newQueue(10)
+		for _, e := range test.events {
+			q.push(e, a)
+		}
+		if got := fmt.Sprint(taken(q)); got != test.want {
+			t.Errorf("got %s, want %s", got, test.want)
+		}
+	}
+}
+
+// TestQueueOverflow: past the bound everything that waits is one Reset.
+func TestQueueOverflow(t *testing.T) {
+	q := newQueue(3)
+	for pos := range uint64(10) {
+		q.push(change(Updated, pos+1, "1", "2"), rowID{key: mapper.Key(fmt.Sprint(pos))})
+	}
+	want := "[reset update [{1 false}]→[{2 false}] @8 update [{1 false}]→[{2 false}] @9]"
+	got := taken(q)
+	if len(got) == 0 || got[0] != "reset" || len(got) > 3 {
+		t.Errorf("got %s, want something like %s", got, want)
+	}
+}
+
+// TestQueueResetTakesThePlace of what waits; one of a table does not, but what
+// comes after it is not joined with what came before.
+func TestQueueResetTakesThePlace(t *testing.T) {
+	a := rowID{key: "a"}
+	q := newQueue(10)
+	q.push(change(Updated, 1, "1", "2"), a)
+	q.pushReset(&Event{Reset: &Reset{Table: &Table{}}})
+	q.push(change(Updated, 2, "2", "3"), a)
+	if got := fmt.Sprint(taken(q)); got != "[update [{1 false}]→[{2 false}] @1 reset update [{2 false}]→[{3 false}] @2]" {
+		t.Errorf("got %s", got)
+	}
+	q.push(change(Updated, 3, "1", "2"), a)
+	q.pushReset(&Event{Reset: &Reset{}})
+	q.push(change(Updated, 4, "2", "3"), a)
+	if got := fmt.Sprint(taken(q)); got != "[reset update [{2 false}]→[{3 false}] @4]" {
+		t.Errorf("got %s", got)
+	}
+}
+
+// TestQueueRandom compares with a model: for each row, the newest position that
+// was taken must be that of the last event, unless a Reset came after.
+func TestQueueRandom(t *testing.T) {
+	for seed := range uint64(200) {
+		rng := rand.New(rand.NewPCG(seed, 0))
+		q := newQueue(1 + rng.IntN(6))
+		last, seen := map[mapper.Key]uint64{}, map[mapper.Key]uint64{}
+		bound := 0
+		take := func(n int) {
+			events, _ := q.take(n)
+			for _, e := range events {
+				if e.Reset != nil {
+					for k, pos := range last {
+						if pos <= e.Position.Seq {
+							seen[k] = pos
+						}
+					}
+					continue
+				}
+				seen[mapper.Key(e.New[0].Text)] = e.Position.Seq
+			}
+		}
+		for pos := uint64(1); pos < 300; pos++ {
+			k := fmt.Sprint(rng.IntN(8))
+			e := change(Updated, pos, "", k)
+			last[mapper.Key(k)] = pos
+			q.push(e, rowID{key: mapper.Key(k)})
+			if rng.IntN(4) == 0 {
+				take(rng.IntN(4))
+			}
+			bound = max(bound, len(q.waiting)-q.head)
+			if cap(q.waiting) > 1000 {
+				t.Fatalf("seed %d: the queue grew to %d", seed, cap(q.waiting))
+			}
+		}
+		take(100)
+		for k, pos := range last {
+			if seen[k] != pos {
+				t.Fatalf("seed %d: row %s was last seen at %d, changed at %d", seed, k, seen[k], pos)
+			}
+		}
+		if bound > q.limit {
+			t.Fatalf("seed %d: %d waited, bound %d", seed, bound, q.limit)
+		}
+	}
+}
