@@ -96,10 +96,10 @@ func oracle(t *testing.T, seed uint64, batches int) (ops int) {
 
 // holding is one value that is held, by a Live or by a Subscriber.
 type holding struct {
-	name string
-	now  func() string
-	want func(w *world) string
-	err  func() error
+	name    string
+	now     func() string
+	want    func(w *world) string
+	err     func() error
 	changed <-chan struct{}
 }
 
