@@ -213,19 +213,6 @@ func (x *Index) Unfollow(f *Follower, it Item) {
 	}
 }
 
-// Followers calls yield for each follower of the item.
-func (x *Index) Followers(it Item, yield func(*Follower)) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	fs := it.Table.whole
-	if it.Lookup != WholeTable {
-		fs = it.Table.lookups[it.Lookup].byKey[it.Key]
-	}
-	for _, e := range fs {
-		yield(e.f)
-	}
-}
-
 func (fs followers) with(f *Follower, ops capture.Op) followers {
 	for i := range fs {
 		if fs[i].f == f {
