@@ -12,7 +12,7 @@ import (
 )
 
 // await waits until a Live shows a value that passes.
-func await[T any](t testing.TB, l *rowsync.Live[T], passes func(T, error) bool) T {
+func await[T any](t testing.TB, l *rowsync.Live[T], passes func(T, error) bool) (value T) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
@@ -25,7 +25,7 @@ func await[T any](t testing.TB, l *rowsync.Live[T], passes func(T, error) bool) 
 		}
 	}
 	t.Fatal("the Live was closed")
-	panic("unreachable")
+	return value
 }
 
 // TestLiveFirstError: the error of the first load is returned, and nothing is left.

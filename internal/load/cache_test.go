@@ -55,17 +55,15 @@ func (r *reads) count() int {
 
 var things = subject{kind: "rows", of: "things"}
 
-// inCache runs a test with a cache, in a bubble of its own time.
-func inCache(t *testing.T, test func(t *testing.T, c *cache, r *reads)) {
+// newReads returns a cache and what it reads.
+func newReads(t *testing.T) (*cache, *reads) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		c, err := newCache(&Clock{}, 1000, time.Hour, time.Minute)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.close()
-		test(t, c, &reads{rows: map[mapper.Key]int{"a": 1, "b": 2}, took: time.Second})
-	})
+	c, err := newCache(&Clock{}, 1000, time.Hour, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.close)
+	return c, &reads{rows: map[mapper.Key]int{"a": 1, "b": 2}, took: time.Second}
 }
 
 func (c *cache) must(t *testing.T, r *reads, need uint64, keys ...mapper.Key) map[mapper.Key]found {
@@ -80,7 +78,8 @@ func (c *cache) must(t *testing.T, r *reads, need uint64, keys ...mapper.Key) ma
 // TestCachePositions: what was read is used for changes that had arrived before
 // its read began, and for no later one; a Reset voids it.
 func TestCachePositions(t *testing.T) {
-	inCache(t, func(t *testing.T, c *cache, r *reads) {
+	synctest.Test(t, func(t *testing.T) {
+		c, r := newReads(t)
 		c.clock.Advance(5)
 		if got := c.must(t, r, 5, "a", "missing"); got["a"].value != 1 || got["a"].pos != 5 || got["missing"].value != nil {
 			t.Errorf("got %v", got)
@@ -103,7 +102,8 @@ func TestCachePositions(t *testing.T) {
 // TestCacheReadsOnce: what many ask for at once is read once, and what is asked
 // for meanwhile is read together, next.
 func TestCacheReadsOnce(t *testing.T) {
-	inCache(t, func(t *testing.T, c *cache, r *reads) {
+	synctest.Test(t, func(t *testing.T) {
+		c, r := newReads(t)
 		var wait sync.WaitGroup
 		ask := func(need uint64, keys ...mapper.Key) { wait.Go(func() { c.must(t, r, need, keys...) }) }
 		for range 100 {
@@ -126,7 +126,8 @@ func TestCacheReadsOnce(t *testing.T) {
 
 // TestCacheErrors are told to all who waited, and not kept.
 func TestCacheErrors(t *testing.T) {
-	inCache(t, func(t *testing.T, c *cache, r *reads) {
+	synctest.Test(t, func(t *testing.T) {
+		c, r := newReads(t)
 		r.err = errors.New("down")
 		if _, err := c.get(t.Context(), things, Wants([]mapper.Key{"a"}, 0), r.fetch); !errors.Is(err, r.err) {
 			t.Errorf("got error %v", err)
@@ -140,7 +141,8 @@ func TestCacheErrors(t *testing.T) {
 
 // TestCacheCancel: a caller who gives up leaves the statement to the others.
 func TestCacheCancel(t *testing.T) {
-	inCache(t, func(t *testing.T, c *cache, r *reads) {
+	synctest.Test(t, func(t *testing.T) {
+		c, r := newReads(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		var wait sync.WaitGroup
 		wait.Go(func() {
