@@ -2,7 +2,8 @@
 # can (Debian, as root or with sudo) and otherwise names.
 
 SHELL := /bin/sh
-MODULES := $(patsubst %/go.mod,%,$(shell find . -name go.mod -not -path './.*/*' | sort))
+# The root module first, because the others are built upon it.
+MODULES := . $(patsubst %/go.mod,%,$(shell find . -mindepth 2 -name go.mod -not -path './.*/*' | sort))
 
 # What to hand to the demo, such as ARGS='--for 10s --json'.
 ARGS ?=

@@ -87,6 +87,10 @@ func (s *search) find(ctx context.Context) (binaries, error) {
 			return bin, nil
 		}
 	}
+	if ctx.Err() != nil {
+		// Nothing was asked for its version, so nothing is known to be missing.
+		return binaries{}, fmt.Errorf("look for PostgreSQL: %w", context.Cause(ctx))
+	}
 	if s.install == nil {
 		return binaries{}, s.notFound(nil)
 	}

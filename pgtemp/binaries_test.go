@@ -171,3 +171,12 @@ func wantError(t *testing.T, err, is error, texts ...string) {
 		}
 	}
 }
+
+// A context that ended is told as such, not as a server that is missing.
+func TestStartWithEndedContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := Start(ctx, nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("got error %v", err)
+	}
+}
