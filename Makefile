@@ -35,10 +35,11 @@ test: ## Test every module
 
 test-matrix: ## Test every module on PostgreSQL 13 to 18 (MAJORS='13 18')
 	@scripts/require.sh go $(if $(RACE),cc)
-	@set -e; for major in $(MAJORS); do \
+	@failed=; for major in $(MAJORS); do \
 		echo "== PostgreSQL $$major"; \
-		ROWSYNC_PG_MAJOR=$$major scripts/each-module.sh "$(MODULES)" go test $(RACE) -count=1 -timeout $(TIMEOUT) ./...; \
-	done
+		ROWSYNC_PG_MAJOR=$$major scripts/each-module.sh "$(MODULES)" go test $(RACE) -count=1 -timeout $(TIMEOUT) ./... || failed="$$failed $$major"; \
+	done; \
+	[ -z "$$failed" ] || { echo "failed on PostgreSQL$$failed" >&2; exit 1; }
 
 soak: ## Run the oracle tests for long (SOAK=20m)
 	@scripts/require.sh go postgresql $(if $(RACE),cc)

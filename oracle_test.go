@@ -132,10 +132,10 @@ func openPool(ctx context.Context, t testing.TB, url string) *pgxpool.Pool {
 	return db
 }
 
-// killReader ends the connection that captures, and waits until it is gone.
+// killReader ends the connection that captures.
 func killReader(ctx context.Context, t testing.TB, db *pgxpool.Pool) {
 	t.Helper()
-	_, err := db.Exec(ctx, `select pg_terminate_backend(pid, 5000) from pg_stat_activity
+	_, err := db.Exec(ctx, `select pg_terminate_backend(pid) from pg_stat_activity
 		where application_name = 'rowsync' and datname = current_database()`)
 	if err != nil {
 		t.Fatal(err)

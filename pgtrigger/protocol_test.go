@@ -287,9 +287,11 @@ func TestNotifyQueueWakes(t *testing.T) {
 	n.awaitAsleep()
 	mark := n.mark()
 	ctx, stop := context.WithCancel(t.Context())
-	defer stop()
 	var writing sync.WaitGroup
-	defer writing.Wait()
+	defer func() {
+		stop()
+		writing.Wait()
+	}()
 	for i := range 6 {
 		w := connect(t, url)
 		writing.Go(func() {
@@ -299,5 +301,4 @@ func TestNotifyQueueWakes(t *testing.T) {
 		})
 	}
 	n.awaitEvent(mark, "awake", 1)
-	stop()
 }

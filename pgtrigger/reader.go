@@ -285,10 +285,11 @@ func (r *reader) reset(reset capture.Reset) {
 
 // doze asks writers to ring, and marks the moment from which all of them do.
 //
-// A writer inserts its entry, which gives its transaction an id, and then looks
-// at one of the locks. If it looked before they were held here, it has an id
-// below the one that is taken after that: so once no transaction up to that id
-// is running, a poll sees all entries that nobody rings for.
+// A writer looks at one of the locks when its transaction has an id. If it
+// looked before they were held here, that id is below the one that is taken
+// after that: so once no transaction up to that one is running, a poll sees all
+// entries that nobody rings for. To wait for all that are in a snapshot would
+// not do, for a snapshot does not name those above its xmax.
 func (r *reader) doze() error {
 	held, err := r.ses.exec(fmt.Sprintf(
 		"select bool_and(pg_try_advisory_lock_shared(%d, k)) from generate_series(0, %d) k", r.src.names.Class, keyMask))

@@ -3,6 +3,7 @@ package pgtrigger
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"strings"
 	"sync"
@@ -332,3 +333,30 @@ func TestHalfOpenConnection(t *testing.T) {
 		t.Errorf("resets: %v", n.resets)
 	}
 }
+
+// Run ends soon after its context, whatever it is doing, and leaves nothing.
+func TestStopAnytime(t *testing.T) {
+	url := database(t, postsSQL)
+	start(t, url, Options{}, posts()).stop()
+	for range 60 {
+		n := begin(t, url, Options{}, posts())
+		time.Sleep(rand.N(30 * time.Millisecond)) // any moment will do
+		began := time.Now()
+		if err := n.stop(); err != context.Canceled {
+			t.Errorf("Run returned %v", err)
+		}
+		if took := time.Since(began); took > 5*time.Second {
+			t.Fatalf("Run took %v to end", took)
+		}
+		n.pool.Close()
+	}
+	w := connect(t, url)
+	for end := time.Now().Add(patience); w.one(readers) != "0"; {
+		if time.Now().After(end) {
+			t.Fatalf("%s readers are left", w.one(readers))
+		}
+	}
+}
+
+// readers counts the connections of readers.
+const readers = "select count(*) from pg_stat_activity where application_name = 'rowsync' and datname = current_database()"

@@ -8,6 +8,10 @@
 // twice however transactions interleave, and so that a reader whose connection
 // broke goes on where it was.
 //
+// Readers remove old entries. Where triggers are installed and no program reads
+// any more, the journal grows with every write: drop the schema then, which
+// takes the triggers with it (DROP SCHEMA rowsync CASCADE).
+//
 // A session that sets session_replication_role to replica fires no triggers:
 // its changes are not captured.
 package pgtrigger

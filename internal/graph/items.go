@@ -50,12 +50,17 @@ func (e *Edge) itemsOf(owner mapper.Key, targets []reflect.Value, yield func(rou
 		}
 	case model.ManyToMany:
 		yield(route.Item{Table: e.join, Lookup: e.owner, Key: owner})
+		if a.Where != "" {
+			// Rows that are linked and do not meet the condition are not held,
+			// so their keys are not known here, and any of them may come to meet it.
+			yield(route.Item{Table: e.Target.Table, Lookup: route.WholeTable})
+		}
 	default:
 		// It finds every row that is, was or comes to be the owner's.
 		yield(route.Item{Table: e.Target.Table, Lookup: e.target, Key: owner})
 	}
 	for _, target := range targets {
-		if a.Kind == model.ManyToMany {
+		if a.Kind == model.ManyToMany && a.Where == "" {
 			k, ok, err := e.Target.Mapper.KeyOf(target, a.TargetColumns)
 			if err != nil {
 				return err
