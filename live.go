@@ -254,6 +254,7 @@ func (l *live) patch(events []*Event) (again bool, err error) {
 	if err != nil {
 		return again, err
 	}
+	l.sub.reach(events)
 	at := events[len(events)-1].Position
 	changed := !graph.Same(rows, held)
 	if changed {

@@ -58,6 +58,7 @@ func (s *Subscriber) whileFollowing(r *root, load func() (reflect.Value, error),
 			s.unfollow(loading, it)
 		}
 	}()
+	s.reachNow()
 	value, err := load()
 	if err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/rowsync/rowsync/internal/graph"
 	"github.com/rowsync/rowsync/internal/route"
@@ -27,6 +28,10 @@ type Subscriber struct {
 	// values follows the rows of values, with every operation; targets what
 	// SubscribeTo named, with the operations it named.
 	values, targets route.Follower
+
+	// reached is the position of the newest event that was taken in, or of the
+	// last load if that is later: what is read from now on must not be older.
+	reached atomic.Uint64
 
 	mu     sync.Mutex
 	claims map[route.Item]holders
@@ -180,6 +185,7 @@ func (s *Subscriber) Subscribe(value any, opts ...SubscribeOption) ([]Subscripti
 	if err != nil {
 		return nil, fmt.Errorf("subscribe: %w", err)
 	}
+	s.reachNow()
 	out := make([]Subscription, 0, len(items))
 	for it := range items {
 		s.follow(r.holder, it, AnyOp, 0)
@@ -299,6 +305,21 @@ func (s *Subscriber) followOnly(h holders, items map[route.Item]struct{}) {
 		if _, stays := items[it]; !stays {
 			s.drop(h, it)
 		}
+	}
+}
+
+// reach notes that events were taken in.
+func (s *Subscriber) reach(events []*Event) {
+	for _, e := range events {
+		s.reachAt(e.Position.Seq)
+	}
+}
+
+// reachNow notes that a value is loaded now.
+func (s *Subscriber) reachNow() { s.reachAt(s.client.clock.Now()) }
+
+func (s *Subscriber) reachAt(pos uint64) {
+	for at := s.reached.Load(); at < pos && !s.reached.CompareAndSwap(at, pos); at = s.reached.Load() {
 	}
 }
 

@@ -77,6 +77,7 @@ func (s *Subscriber) reconcile(ctx context.Context, r *root, v view, events []*E
 	if err != nil {
 		return nil, err
 	}
+	s.reach(events)
 	if !v.list() && len(rows) > 1 {
 		rows = rows[:1]
 	}
@@ -88,6 +89,7 @@ func (s *Subscriber) host(r *root) *graph.Host {
 	return &graph.Host{
 		Loader: s.client.schema.loader,
 		Clock:  s.client.clock,
+		Need:   s.reached.Load(),
 		Follow: func(it route.Item, since uint64) (bool, bool) {
 			return s.follow(r.holder, it, AnyOp, since)
 		},

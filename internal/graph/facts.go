@@ -34,11 +34,10 @@ type facts struct {
 	used []use
 }
 
-// changed is a row that may have changed, last at position pos. appeared says
-// that more than its columns may have: it may be new, or had another key.
+// changed is a row that may have changed. appeared says that more than its
+// columns may have: it may be new, or had another key.
 type changed struct {
 	key      mapper.Key
-	pos      uint64
 	appeared bool
 }
 
@@ -53,8 +52,9 @@ type use struct {
 	pos  uint64
 }
 
-func newFacts(n *Node, changes []Change) *facts {
+func newFacts(n *Node, need uint64, changes []Change) *facts {
 	f := &facts{
+		need:     need,
 		changes:  changes,
 		touched:  map[*route.Table]bool{},
 		depends:  map[*Edge]bool{},
@@ -80,14 +80,13 @@ func (f *facts) changedRows(n *Node) []changed {
 	}
 	var out []changed
 	place := map[mapper.Key]int{}
-	add := func(k mapper.Key, pos uint64, appeared bool) {
+	add := func(k mapper.Key, appeared bool) {
 		i, seen := place[k]
 		if !seen {
 			i = len(out)
 			place[k] = i
 			out = append(out, changed{key: k})
 		}
-		out[i].pos = max(out[i].pos, pos)
 		out[i].appeared = out[i].appeared || appeared
 	}
 	for _, c := range f.changes {
@@ -98,10 +97,10 @@ func (f *facts) changedRows(n *Node) []changed {
 		now, hasNew := n.Table.KeyOf(n.key, c.New)
 		appeared := c.Op != capture.Update || was != now
 		if hadOld {
-			add(was, c.Pos, appeared)
+			add(was, appeared)
 		}
 		if hasNew {
-			add(now, c.Pos, appeared)
+			add(now, appeared)
 		}
 	}
 	f.keys[n.Tree.Model] = out

@@ -16,7 +16,7 @@ func (r *run) readRows(n *Node) error {
 		keys := r.changedRows(n)
 		wants := make([]load.Want, len(keys))
 		for i, k := range keys {
-			wants[i] = load.Want{Key: k.key, Need: k.pos}
+			wants[i] = load.Want{Key: k.key, Need: r.need}
 		}
 		rows, err := r.Loader.Rows(r.ctx, m, wants)
 		if err != nil {
@@ -84,12 +84,10 @@ func (r *run) readPairs(e *Edge) error {
 	a := e.association()
 	var pairs []load.Pair
 	seen := map[load.Pair]bool{}
-	need := uint64(0)
 	for _, c := range r.changes {
 		if c.Table != e.join {
 			continue
 		}
-		need = max(need, c.Pos)
 		for _, row := range []([]mapper.Key){
 			keysIn(e, a, c, true), keysIn(e, a, c, false),
 		} {
@@ -105,7 +103,7 @@ func (r *run) readPairs(e *Edge) error {
 	if len(pairs) == 0 {
 		return nil
 	}
-	found, err := r.Loader.Pairs(r.ctx, a, pairs, need)
+	found, err := r.Loader.Pairs(r.ctx, a, pairs, r.need)
 	if err != nil {
 		return err
 	}
@@ -158,7 +156,7 @@ func (r *run) readLinkers(e *Edge) error {
 			return err
 		}
 		if ok {
-			wants = append(wants, load.Want{Key: ref, Need: c.pos})
+			wants = append(wants, load.Want{Key: ref, Need: r.need})
 			of[ref] = c
 		}
 	}

@@ -24,6 +24,11 @@ type Change struct {
 type Host struct {
 	Loader *load.Loader
 	Clock  *load.Clock
+	// Need is the position as of which everything must be read, at least: that
+	// of the last event the holder has taken in. An event that was joined with
+	// a later one may be taken in before one of a position between, and what
+	// was read for that one alone would bring back what is past.
+	Need uint64
 	// Follow follows an item. It says whether it did not before, and whether
 	// the item may have changed after the position.
 	Follow func(it route.Item, since uint64) (isNew, changed bool)
@@ -40,7 +45,7 @@ type Host struct {
 // Reconcile returns root as it is in the database as far as the changes tell,
 // root being the structs of a value of the plan. It alters none of them.
 func (n *Node) Reconcile(ctx context.Context, h *Host, root []reflect.Value, changes []Change) ([]reflect.Value, error) {
-	r := &run{Host: h, ctx: ctx, facts: newFacts(n, changes)}
+	r := &run{Host: h, ctx: ctx, facts: newFacts(n, h.Need, changes)}
 	if err := r.readRows(n); err != nil {
 		return nil, err
 	}
