@@ -2,6 +2,7 @@ package rowsync
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/rowsync/rowsync/capture"
 )
@@ -52,7 +53,16 @@ type Event struct {
 	// Reset is not nil if changes may have been missed up to here. What was
 	// loaded before must then be loaded again; events that follow go on from here.
 	Reset *Reset
+
+	// between is how the row was after the first of several changes and before
+	// the last, where its captured columns differed from Old and New: a value
+	// read meanwhile may show it so.
+	between []capture.Row
 }
+
+// maxBetween is how many states of a row one event may stand for; past it
+// further changes of the row are events of their own.
+const maxBetween = 32
 
 // String describes the event for logs.
 func (e Event) String() string {
@@ -76,8 +86,8 @@ func (e Event) String() string {
 }
 
 // merged returns the one event that stands for e and then later, which are of
-// the same row.
-func (e Event) merged(later Event) Event {
+// the same row; false if they cannot be one.
+func (e Event) merged(later Event) (Event, bool) {
 	m := later
 	m.Old = e.Old
 	switch {
@@ -89,5 +99,22 @@ func (e Event) merged(later Event) Event {
 		// Inserted and deleted again: still told, for the row may have been read between.
 		m.Old = later.Old
 	}
-	return m
+	m.between = nil
+	for _, row := range append(slices.Clone(e.between), e.New, later.Old) {
+		if row != nil && !slices.ContainsFunc(m.rows(), func(r capture.Row) bool { return slices.Equal(r, row) }) {
+			m.between = append(m.between, row)
+		}
+	}
+	return m, len(m.between) <= maxBetween
+}
+
+// rows returns every state of the row that the event tells of.
+func (e *Event) rows() []capture.Row {
+	rows := slices.Clone(e.between)
+	for _, row := range []capture.Row{e.Old, e.New} {
+		if row != nil {
+			rows = append(rows, row)
+		}
+	}
+	return rows
 }

@@ -239,6 +239,12 @@ func (l *live) step(events []*Event) (again bool, err error) {
 // patch brings the value up to date with events, none of them a Reset.
 func (l *live) patch(events []*Event) (again bool, err error) {
 	h := l.sub.host(l.root)
+	unfollow := h.Unfollow
+	h.Unfollow = func(it route.Item) {
+		if it != l.rootTable() {
+			unfollow(it)
+		}
+	}
 	if slices.ContainsFunc(events, func(e *Event) bool { return e.Table == l.root.plan.Table.Capture }) {
 		if again = l.plan.order == nil; !again {
 			if h.Order, err = l.plan.order(l.ctx); err != nil {
@@ -264,6 +270,12 @@ func (l *live) patch(events []*Event) (again bool, err error) {
 	return again, nil
 }
 
+// rootTable is followed as a whole: which rows the root has can change with any
+// row of its table.
+func (l *live) rootTable() route.Item {
+	return route.Item{Table: l.root.plan.Table, Lookup: route.WholeTable}
+}
+
 // reload loads the value anew. Events that come meanwhile wait in the queue and
 // are taken in next.
 func (l *live) reload(ctx context.Context) error {
@@ -278,8 +290,7 @@ func (l *live) reload(ctx context.Context) error {
 	err := l.sub.whileFollowing(l.root, func() (value reflect.Value, err error) {
 		v.value, err = l.plan.load(ctx)
 		return v.value, err
-		// Which rows the root has can change with any row of its table.
-	}, route.Item{Table: l.root.plan.Table, Lookup: route.WholeTable})
+	}, l.rootTable())
 	if err != nil {
 		return err
 	}

@@ -51,9 +51,10 @@ func (q *queue) push(e *Event, row rowID) {
 	q.last = e.Position.Seq
 	if at, ok := q.pending[row]; ok {
 		w := &q.waiting[at-q.gone]
-		merged := w.event.merged(*e)
-		w.event = &merged
-		return
+		if merged, ok := w.event.merged(*e); ok {
+			w.event = &merged
+			return
+		}
 	}
 	if q.full() {
 		q.replace(&Event{Position: e.Position, Reset: &Reset{

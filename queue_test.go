@@ -137,3 +137,27 @@ func TestQueueRandom(t *testing.T) {
 		}
 	}
 }
+
+// TestQueueKeepsStatesBetween: a value read between two changes that are joined
+// shows the state between them, which must be looked at again.
+func TestQueueKeepsStatesBetween(t *testing.T) {
+	q := newQueue(10)
+	a := rowID{key: "a"}
+	for pos, rows := range [][2]string{{"", "1"}, {"1", "2"}, {"2", "3"}, {"3", "1"}, {"1", "4"}} {
+		op := Updated
+		if rows[0] == "" {
+			op = Inserted
+		}
+		q.push(change(op, uint64(pos+1), rows[0], rows[1]), a)
+	}
+	events, _ := q.take(10)
+	if len(events) != 1 || fmt.Sprint(events[0].rows()) != "[[{1 false}] [{2 false}] [{3 false}] [{4 false}]]" {
+		t.Errorf("%d events, states %v", len(events), events[0].rows())
+	}
+	for pos := range uint64(100) {
+		q.push(change(Updated, 10+pos, fmt.Sprint(pos), fmt.Sprint(pos+1)), a)
+	}
+	if events, _ = q.take(100); len(events) < 2 || len(events) > 5 {
+		t.Errorf("100 states are %d events, want a few", len(events))
+	}
+}

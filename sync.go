@@ -107,7 +107,7 @@ func (c *Client) changesOf(events []*Event) []graph.Change {
 	out := make([]graph.Change, 0, len(events))
 	for _, e := range events {
 		if t := c.schema.index.Table(e.Table); t != nil {
-			out = append(out, graph.Change{Table: t, Op: e.Op, Old: e.Old, New: e.New, Pos: e.Position.Seq})
+			out = append(out, graph.Change{Table: t, Op: e.Op, Rows: e.rows(), Pos: e.Position.Seq})
 		}
 	}
 	return out

@@ -80,31 +80,34 @@ func (f *facts) changedRows(n *Node) []changed {
 	}
 	var out []changed
 	place := map[mapper.Key]int{}
-	add := func(k mapper.Key, appeared bool) {
-		i, seen := place[k]
-		if !seen {
-			i = len(out)
-			place[k] = i
-			out = append(out, changed{key: k})
-		}
-		out[i].appeared = out[i].appeared || appeared
-	}
 	for _, c := range f.changes {
 		if c.Table != n.Table {
 			continue
 		}
-		was, hadOld := n.Table.KeyOf(n.key, c.Old)
-		now, hasNew := n.Table.KeyOf(n.key, c.New)
-		appeared := c.Op != capture.Update || was != now
-		if hadOld {
-			add(was, appeared)
-		}
-		if hasNew {
-			add(now, appeared)
+		keys := keysOf(n, c.Rows)
+		for _, k := range keys {
+			i, seen := place[k]
+			if !seen {
+				i = len(out)
+				place[k] = i
+				out = append(out, changed{key: k})
+			}
+			out[i].appeared = out[i].appeared || c.Op != capture.Update || len(keys) > 1
 		}
 	}
 	f.keys[n.Tree.Model] = out
 	return out
+}
+
+// keysOf returns the keys that a row has had, each once.
+func keysOf(n *Node, rows []capture.Row) []mapper.Key {
+	var keys []mapper.Key
+	for _, row := range rows {
+		if k, ok := n.Table.KeyOf(n.key, row); ok && !slices.Contains(keys, k) {
+			keys = append(keys, k)
+		}
+	}
+	return keys
 }
 
 func (f *facts) findDependent(n *Node) {

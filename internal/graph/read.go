@@ -3,6 +3,7 @@ package graph
 import (
 	"maps"
 
+	"github.com/rowsync/rowsync/capture"
 	"github.com/rowsync/rowsync/internal/load"
 	"github.com/rowsync/rowsync/internal/mapper"
 	"github.com/rowsync/rowsync/model"
@@ -88,13 +89,9 @@ func (r *run) readPairs(e *Edge) error {
 		if c.Table != e.join {
 			continue
 		}
-		for _, row := range []([]mapper.Key){
-			keysIn(e, a, c, true), keysIn(e, a, c, false),
-		} {
-			if row == nil {
-				continue
-			}
-			if p := (load.Pair{Owner: row[0], Target: row[1]}); !seen[p] {
+		for _, row := range c.Rows {
+			p, ok := pairIn(e, row)
+			if ok && !seen[p] {
 				seen[p] = true
 				pairs = append(pairs, p)
 			}
@@ -122,22 +119,12 @@ func (r *run) readPairs(e *Edge) error {
 	return nil
 }
 
-// keysIn returns what a changed join row says of owner and target, before or
-// after the change; nil if it says nothing.
-func keysIn(e *Edge, a *model.Association, c Change, before bool) []mapper.Key {
-	row := c.New
-	if before {
-		row = c.Old
-	}
-	owner, ok := e.join.KeyIn(a.Join.OwnerColumns, row)
-	if !ok {
-		return nil
-	}
-	target, ok := e.join.KeyIn(a.Join.TargetColumns, row)
-	if !ok {
-		return nil
-	}
-	return []mapper.Key{owner, target}
+// pairIn returns what a join row says of owner and target; false if one is null.
+func pairIn(e *Edge, row capture.Row) (load.Pair, bool) {
+	join := e.association().Join
+	owner, hasOwner := e.join.KeyIn(join.OwnerColumns, row)
+	target, hasTarget := e.join.KeyIn(join.TargetColumns, row)
+	return load.Pair{Owner: owner, Target: target}, hasOwner && hasTarget
 }
 
 // readLinkers finds the owners of target rows that may have become visible

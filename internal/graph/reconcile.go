@@ -14,10 +14,12 @@ import (
 // Change is a change of one row as Reconcile needs it: a hint that the rows
 // with these keys may differ from what is held.
 type Change struct {
-	Table    *route.Table
-	Op       capture.Op
-	Old, New capture.Row
-	Pos      uint64
+	Table *route.Table
+	Op    capture.Op
+	// Rows is every state of the row that is known of: before the change,
+	// after it, and between several.
+	Rows []capture.Row
+	Pos  uint64
 }
 
 // Host is whose value is reconciled.
