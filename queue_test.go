@@ -151,7 +151,7 @@ func TestQueueKeepsStatesBetween(t *testing.T) {
 		q.push(change(op, uint64(pos+1), rows[0], rows[1]), a)
 	}
 	events, _ := q.take(10)
-	if len(events) != 1 || fmt.Sprint(events[0].rows()) != "[[{1 false}] [{2 false}] [{3 false}] [{4 false}]]" {
+	if len(events) != 1 || fmt.Sprint(events[0].rows()) != "[[{2 false}] [{3 false}] [{1 false}] [{4 false}]]" {
 		t.Errorf("%d events, states %v", len(events), events[0].rows())
 	}
 	for pos := range uint64(100) {
