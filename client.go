@@ -36,6 +36,7 @@ type Client struct {
 	mu          sync.Mutex
 	subscribers map[*Subscriber]struct{}
 	closed      bool
+	lives       sync.WaitGroup // Lives that run; none is added once closed is set
 }
 
 // Open begins to capture what opts.Watchers name and returns when capture runs:
@@ -131,11 +132,23 @@ func (c *Client) Close() {
 	for _, s := range subs {
 		s.Close()
 	}
+	c.lives.Wait()
 	if c.stop != nil {
 		c.stop()
 		<-c.done
 	}
 	c.schema.loader.Close()
+}
+
+// runLive runs a Live until it ends; false if the Client is closed.
+func (c *Client) runLive(l *live) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return false
+	}
+	c.lives.Go(l.run)
+	return true
 }
 
 // Done is closed when capture has ended: after Close, or when the Source met

@@ -3,12 +3,13 @@ package rowsync
 import (
 	"errors"
 
+	"github.com/rowsync/rowsync/internal/load"
 	"github.com/rowsync/rowsync/model"
 )
 
 var (
 	// ErrClosed comes back from what needs a Client, Subscriber or Live that is closed.
-	ErrClosed = errors.New("rowsync: closed")
+	ErrClosed = load.ErrClosed
 	// ErrReset comes back from [Sync] for an event that is a Reset: no patching
 	// of the value can make it right, so load it again.
 	ErrReset = errors.New("rowsync: changes may have been missed: load the value again")

@@ -58,6 +58,8 @@ type Event struct {
 	// the last, where its captured columns differed from Old and New: a value
 	// read meanwhile may show it so.
 	between []capture.Row
+	// appeared says that one of several changes was an insert or a delete.
+	appeared bool
 }
 
 // maxBetween is how many states of a row one event may stand for; past it
@@ -71,6 +73,9 @@ func (e Event) String() string {
 			return fmt.Sprintf("reset of %s: %s", e.Reset.Table, e.Reset.Reason)
 		}
 		return "reset: " + e.Reset.Reason
+	}
+	if e.Table == nil {
+		return "no event"
 	}
 	row := e.New
 	if row == nil {
@@ -99,6 +104,7 @@ func (e Event) merged(later Event) (Event, bool) {
 		// Inserted and deleted again: still told, for the row may have been read between.
 		m.Old = later.Old
 	}
+	m.appeared = e.appeared || later.appeared || e.Op != Updated || later.Op != Updated
 	m.between = nil
 	for _, row := range append(slices.Clone(e.between), e.New, later.Old) {
 		if row != nil && !slices.ContainsFunc(m.rows(), func(r capture.Row) bool { return slices.Equal(r, row) }) {

@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rowsync/rowsync/internal/graph"
@@ -45,6 +46,11 @@ func (l *Live[T]) Changes(ctx context.Context) iter.Seq2[T, error] {
 		var seen uint64
 		for {
 			s, next := l.core.watch()
+			if ctx.Err() != nil {
+				v, _ := s.value.(T)
+				yield(v, context.Cause(ctx))
+				return
+			}
 			if s.version != seen {
 				seen = s.version
 				v, _ := s.value.(T)
@@ -83,9 +89,11 @@ type livePlan struct {
 type live struct {
 	client *Client
 	sub    *Subscriber
-	root   *root
-	plan   livePlan
-	log    *slog.Logger
+	// closing says that it was Close that ended the Live.
+	closing atomic.Bool
+	root    *root
+	plan    livePlan
+	log     *slog.Logger
 
 	ctx  context.Context
 	stop context.CancelFunc
@@ -124,7 +132,7 @@ func newLive(ctx context.Context, c *Client, t reflect.Type, paths []string, pla
 	}
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
 	l := &live{
-		client: c, sub: c.NewSubscriber(run), plan: plan, log: c.log,
+		client: c, sub: c.newSubscriber(run, stop), plan: plan, log: c.log,
 		ctx: run, stop: stop, done: make(chan struct{}),
 		view: v, next: make(chan struct{}), current: &snapshot{value: v.value.Interface()},
 	}
@@ -138,7 +146,11 @@ func newLive(ctx context.Context, c *Client, t reflect.Type, paths []string, pla
 		l.sub.Close()
 		return nil, err
 	}
-	go l.run()
+	if !c.runLive(l) {
+		stop()
+		l.sub.Close()
+		return nil, ErrClosed
+	}
 	return l, nil
 }
 
@@ -168,6 +180,7 @@ func (l *live) show(s snapshot, changed bool) {
 }
 
 func (l *live) close() {
+	l.closing.Store(true)
 	l.stop()
 	<-l.done
 }
@@ -181,25 +194,35 @@ func (l *live) run() {
 		retry = retryFirst
 	)
 	for {
-		events, open := l.sub.queue.take(burst)
-		if !open {
-			l.fail(ErrClosed)
-			return
-		}
-		if len(events) == 0 {
-			select {
-			case <-l.sub.queue.wake:
-				continue
-			case <-l.ctx.Done():
+		var events []*Event
+		select {
+		case <-due: // first, for events may never cease to come
+			due = nil
+		default:
+			var open bool
+			if events, open = l.sub.queue.take(burst); !open {
+				if !l.closing.Load() {
+					l.fail(ErrClosed)
+				}
 				return
-			case <-due:
-				due = nil
+			}
+			if len(events) == 0 {
+				select {
+				case <-l.sub.queue.wake:
+					continue
+				case <-l.ctx.Done():
+					l.sub.Close()
+					continue // to find the queue closed
+				case <-due:
+					due = nil
+				}
 			}
 		}
 		again, err := l.step(events)
 		switch {
 		case l.ctx.Err() != nil:
-			return
+			l.sub.Close()
+			continue // to find the queue closed
 		case err != nil:
 			l.log.Warn("rowsync: live value is behind, will load it again", "err", err, "in", retry)
 			l.fail(err)

@@ -51,11 +51,11 @@ func (s *Subscriber) whileFollowing(r *root, load func() (reflect.Value, error),
 	tables := map[route.Item]struct{}{}
 	r.plan.Tables(func(t *route.Table) { tables[route.Item{Table: t, Lookup: route.WholeTable}] = struct{}{} })
 	for it := range tables {
-		s.follow(loading, it, AnyOp, 0)
+		s.beginLoad(it)
 	}
 	defer func() {
 		for it := range tables {
-			s.unfollow(loading, it)
+			s.endLoad(it)
 		}
 	}()
 	s.reachNow()
@@ -78,4 +78,22 @@ func (s *Subscriber) whileFollowing(r *root, load func() (reflect.Value, error),
 		s.follow(r.holder, it, AnyOp, 0)
 	}
 	return nil
+}
+
+// beginLoad follows a table for one more load of the Subscriber.
+func (s *Subscriber) beginLoad(it route.Item) {
+	s.mu.Lock()
+	s.loads[it]++
+	s.mu.Unlock()
+	s.follow(loading, it, AnyOp, 0)
+}
+
+// endLoad ends following a table if no other load needs it.
+func (s *Subscriber) endLoad(it route.Item) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.loads[it]--; s.loads[it] == 0 {
+		delete(s.loads, it)
+		s.drop(loading, it)
+	}
 }

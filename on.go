@@ -14,9 +14,9 @@ import (
 type Target struct {
 	typ    reflect.Type
 	ops    Op
-	column string
-	values []any
-	byKey  bool
+	key    []any // not nil: by primary key
+	column *string
+	value  any
 }
 
 // On is all rows of T's model, T being a struct type, and the operations of
@@ -26,7 +26,7 @@ func On[T any](ops Op) Target { return Target{typ: reflect.TypeFor[T](), ops: op
 // Key narrows the target to the row with this primary key: one value for each
 // column of the key, in the model's order.
 func (t Target) Key(values ...any) Target {
-	t.byKey, t.values = true, values
+	t.key = append([]any{}, values...)
 	return t
 }
 
@@ -34,7 +34,7 @@ func (t Target) Key(values ...any) Target {
 // column: a column that refers to another row, and that some watched path
 // needs. A change is told if the row held the value before it or after it.
 func (t Target) Where(column string, value any) Target {
-	t.column, t.values = column, []any{value}
+	t.column, t.value = &column, value
 	return t
 }
 
@@ -77,26 +77,28 @@ func (c *Client) item(t Target) (route.Item, error) {
 		return none, fmt.Errorf("operations %q of model %s: name Inserted, Updated, Deleted or several of them", t.ops, m)
 	}
 	switch {
-	case t.byKey:
+	case t.key != nil && t.column != nil:
+		return none, fmt.Errorf("target of model %s with a key and a column: use either Key or Where", m)
+	case t.key != nil:
 		if t.ops == Inserted {
 			return none, fmt.Errorf("inserted rows of model %s cannot be followed by primary key: the key does not exist before the row does; follow all inserts or an association column", m)
 		}
-		return c.lookup(table, m, m.Key, t.values)
-	case t.column != "":
+		return c.lookup(table, m, m.Key, t.key)
+	case t.column != nil:
 		return c.whereItem(table, m, t)
 	}
 	return route.Item{Table: table, Lookup: route.WholeTable}, nil
 }
 
 func (c *Client) whereItem(table *route.Table, m *model.Model, t Target) (route.Item, error) {
-	col := m.Column(t.column)
+	col := m.Column(*t.column)
 	if col == nil {
-		return route.Item{}, fmt.Errorf("model %s has no column %q; it has: %s", m, t.column, strings.Join(columnNames(m.Columns), ", "))
+		return route.Item{}, fmt.Errorf("model %s has no column %q; it has: %s", m, *t.column, strings.Join(columnNames(m.Columns), ", "))
 	}
-	if _, ok := c.schema.index.Lookup(table, []string{t.column}); !ok {
-		return route.Item{}, fmt.Errorf("column %q of model %s is not an association column of any watched path: watch a path that needs it, such as the belongs to that it holds the key of, or its opposite", t.column, m)
+	if _, ok := c.schema.index.Lookup(table, []string{col.Name}); !ok {
+		return route.Item{}, fmt.Errorf("column %q of model %s is not an association column of any watched path: watch a path that needs it, such as the belongs to that it holds the key of, or its opposite", col.Name, m)
 	}
-	return c.lookup(table, m, []*model.Column{col}, t.values)
+	return c.lookup(table, m, []*model.Column{col}, []any{t.value})
 }
 
 // lookup returns the item for rows that hold values in columns.

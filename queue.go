@@ -123,6 +123,7 @@ func (q *queue) take(n int) (events []*Event, open bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.closed {
+		q.signal() // the next who waits
 		return nil, false
 	}
 	for n > 0 && q.head < len(q.waiting) {

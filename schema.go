@@ -87,7 +87,9 @@ func (b *blueprint) addAssociation(a *model.Association) {
 		join := catalog.Name{Schema: a.Join.Schema, Table: a.Join.Table}
 		b.lookup(join, a.Join.OwnerColumns)
 		b.lookup(join, a.Join.TargetColumns)
-		b.bare[join] = slices.Concat(a.Join.OwnerColumns, a.Join.TargetColumns)
+		all := slices.Concat(b.bare[join], a.Join.OwnerColumns, a.Join.TargetColumns)
+		slices.Sort(all)
+		b.bare[join] = slices.Compact(all)
 	}
 }
 

@@ -24,6 +24,7 @@ import (
 type Subscriber struct {
 	client  *Client
 	release func() bool
+	ended   func() // called by Close
 	queue   *queue
 	// values follows the rows of values, with every operation; targets what
 	// SubscribeTo named, with the operations it named.
@@ -35,6 +36,8 @@ type Subscriber struct {
 
 	mu     sync.Mutex
 	claims map[route.Item]holders
+	// loads counts the loads that follow a table.
+	loads  map[route.Item]int
 	roots  map[*model.Model]*root
 	closed bool
 }
@@ -59,20 +62,27 @@ type root struct {
 	// by Load.
 	subscribed int
 	loaded     bool
+	// shared says that another root has the same holder.
+	shared bool
 }
 
 // single reports whether there is one value at most. With several, a row that
 // left one of them may still be in another.
 func (r *root) single() bool {
-	return r.subscribed == 0 || r.subscribed == 1 && !r.loaded
+	return !r.shared && (r.subscribed == 0 || r.subscribed == 1 && !r.loaded)
 }
 
 // NewSubscriber returns a Subscriber that follows nothing yet. It is closed
 // when ctx ends. On a closed Client it is closed from the start.
 func (c *Client) NewSubscriber(ctx context.Context) *Subscriber {
+	return c.newSubscriber(ctx, func() {})
+}
+
+// newSubscriber is NewSubscriber; ended is called when the Subscriber is closed.
+func (c *Client) newSubscriber(ctx context.Context, ended func()) *Subscriber {
 	s := &Subscriber{
-		client: c, queue: newQueue(c.opts.Buffer),
-		claims: map[route.Item]holders{}, roots: map[*model.Model]*root{},
+		client: c, ended: ended, queue: newQueue(c.opts.Buffer),
+		claims: map[route.Item]holders{}, loads: map[route.Item]int{}, roots: map[*model.Model]*root{},
 	}
 	s.values = route.Follower{Owner: s, Push: s.push}
 	s.targets = s.values
@@ -132,6 +142,7 @@ func (s *Subscriber) Close() {
 	}
 	s.claims = nil
 	s.queue.close()
+	defer s.ended()
 	s.client.mu.Lock()
 	delete(s.client.subscribers, s)
 	s.client.mu.Unlock()
@@ -144,6 +155,10 @@ func (s *Subscriber) Close() {
 func (s *Subscriber) Events(ctx context.Context) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
 		for {
+			if ctx.Err() != nil {
+				yield(Event{}, context.Cause(ctx))
+				return
+			}
 			events, open := s.queue.take(1)
 			if !open {
 				return
@@ -197,7 +212,9 @@ func (s *Subscriber) Subscribe(value any, opts ...SubscribeOption) ([]Subscripti
 func config(opts []SubscribeOption) subscribeConfig {
 	var c subscribeConfig
 	for _, o := range opts {
-		o.subscribe(&c)
+		if o != nil {
+			o.subscribe(&c)
+		}
 	}
 	return c
 }
@@ -224,7 +241,7 @@ func (s *Subscriber) root(t reflect.Type, paths []string, note func(*root)) (*ro
 	defer s.mu.Unlock()
 	// Roots past the sixty-second share a bit, which only means that rows that
 	// leave one of them stay followed.
-	r := &root{holder: loading << min(len(s.roots)+1, 62)}
+	r := &root{holder: loading << min(len(s.roots)+1, 62), shared: len(s.roots)+1 >= 62}
 	if known := s.roots[m]; known != nil {
 		*r = *known
 	}
@@ -323,9 +340,9 @@ func (s *Subscriber) reachAt(pos uint64) {
 	}
 }
 
-// follows reports whether the Subscriber follows an item.
-func (s *Subscriber) follows(it route.Item) bool {
+// follows reports whether the Subscriber follows an item for a holder.
+func (s *Subscriber) follows(it route.Item, h holders) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.claims[it] != 0
+	return s.claims[it]&h != 0
 }

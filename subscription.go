@@ -43,6 +43,9 @@ type view struct {
 // viewOf returns the view of a value: a struct, a pointer to one, or a slice of
 // either.
 func viewOf(v reflect.Value) (view, error) {
+	if v.Kind() == reflect.Interface {
+		v = v.Elem()
+	}
 	if !v.IsValid() {
 		return view{}, fmt.Errorf("nil has no type: pass a struct, a pointer to one, or a slice of either")
 	}

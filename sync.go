@@ -20,9 +20,13 @@ import (
 // A value is a struct of a watched model, a pointer to one, a slice of either,
 // or a nil pointer to one; anything else is returned unchanged. Its
 // associations are those that sub subscribed to for its model, see [With]; they
-// must be loaded in the value. A row that sub follows by key or by model and
-// that exists is appended to a list that lacks it. A single value whose row is
-// gone stays as it is.
+// must be loaded in the value. A row that exists and that sub was told to follow
+// by [Subscriber.SubscribeTo], by its key or with all of its model, is appended
+// to a list that lacks it. A single value whose row is gone stays as it is.
+//
+// A row that leaves the value is followed no more, unless sub subscribed to
+// several values of the model. So give Sync whole values as they were loaded or
+// subscribed, not parts of one.
 //
 // For an event that is a Reset, value comes back with [ErrReset]. If rows cannot
 // be loaded, value comes back unchanged with the error; Sync may be called
@@ -70,8 +74,8 @@ func (s *Subscriber) reconcile(ctx context.Context, r *root, v view, events []*E
 	h := s.host(r)
 	whole := route.Item{Table: r.plan.Table, Lookup: route.WholeTable}
 	if v.list() || v.value.IsZero() {
-		told := s.follows(whole)
-		h.Admit = func(k mapper.Key) bool { return told || s.follows(r.plan.Item(k)) }
+		told := s.follows(whole, byTarget)
+		h.Admit = func(k mapper.Key) bool { return told || s.follows(r.plan.Item(k), byTarget) }
 	}
 	rows, err := r.plan.Reconcile(ctx, h, v.rows(), s.client.changesOf(events))
 	if err != nil {
@@ -90,6 +94,7 @@ func (s *Subscriber) host(r *root) *graph.Host {
 		Loader: s.client.schema.loader,
 		Clock:  s.client.clock,
 		Need:   s.reached.Load(),
+		Saw:    s.reachAt,
 		Follow: func(it route.Item, since uint64) (bool, bool) {
 			return s.follow(r.holder, it, AnyOp, since)
 		},
@@ -107,7 +112,7 @@ func (c *Client) changesOf(events []*Event) []graph.Change {
 	out := make([]graph.Change, 0, len(events))
 	for _, e := range events {
 		if t := c.schema.index.Table(e.Table); t != nil {
-			out = append(out, graph.Change{Table: t, Op: e.Op, Rows: e.rows(), Pos: e.Position.Seq})
+			out = append(out, graph.Change{Table: t, Appeared: e.appeared || e.Op != Updated, Rows: e.rows(), Pos: e.Position.Seq})
 		}
 	}
 	return out

@@ -21,7 +21,9 @@ type Watcher struct {
 func WatchModel[T any](opts ...WatchOption) Watcher {
 	w := Watcher{typ: reflect.TypeFor[T]()}
 	for _, o := range opts {
-		o.watch(&w)
+		if o != nil {
+			o.watch(&w)
+		}
 	}
 	return w
 }

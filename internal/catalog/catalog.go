@@ -70,7 +70,8 @@ const query = `
 select n.nspname, c.relname, c.oid, c.relkind::text, c.relpersistence::text,
        a.attname, format_type(a.atttypid, a.atttypmod),
        case when ty.typtype = 'd' then ty.typbasetype else ty.oid end, ty.typtype::text, a.attnotnull,
-       coalesce(array_position(i.indkey::int2[], a.attnum), -1)
+       case when array_position(i.indkey::int2[], a.attnum) < i.indnkeyatts
+            then array_position(i.indkey::int2[], a.attnum) else -1 end
 from unnest($1::text[], $2::text[]) as want(schema, tab)
 join pg_catalog.pg_namespace n on n.nspname = want.schema
 join pg_catalog.pg_class c on c.relnamespace = n.oid and c.relname = want.tab and c.relkind in ('r','p','v','m','f')

@@ -54,7 +54,7 @@ func (r *run) members(e *Edge, owner mapper.Key, held reflect.Value, was []refle
 	a, n := e.association(), e.Target
 	out := make([]reflect.Value, 0, len(was)+1)
 	present := make(map[mapper.Key]bool, len(was))
-	exchanged, left := false, false
+	exchanged, reordered, left := false, false, false
 	for _, row := range was {
 		k, err := n.Mapper.Key(row)
 		if err != nil {
@@ -72,7 +72,9 @@ func (r *run) members(e *Edge, owner mapper.Key, held reflect.Value, was []refle
 			r.gone = append(r.gone, goneRow{n, row})
 			continue
 		}
+		_, touched := r.rows[n.Tree.Model][k]
 		exchanged = exchanged || !isRow(now, row)
+		reordered = reordered || touched
 		present[k] = true
 		out = append(out, now)
 	}
@@ -88,7 +90,7 @@ func (r *run) members(e *Edge, owner mapper.Key, held reflect.Value, was []refle
 		}
 	}
 	switch {
-	case a.Order != "" && (joined || exchanged), !a.Many && (joined || left):
+	case a.Order != "" && (joined || exchanged || reordered), !a.Many && (joined || left):
 		// Only the database knows the order, and which row takes the place
 		// of the one that left.
 		return r.reread(e, owner, held, was)

@@ -92,7 +92,7 @@ func (f *facts) changedRows(n *Node) []changed {
 				place[k] = i
 				out = append(out, changed{key: k})
 			}
-			out[i].appeared = out[i].appeared || c.Op != capture.Update || len(keys) > 1
+			out[i].appeared = out[i].appeared || c.Appeared || len(keys) > 1
 		}
 	}
 	f.keys[n.Tree.Model] = out

@@ -25,7 +25,7 @@ func (r *run) follow(first bool) (bool, error) {
 		if err := u.items(visit); err != nil {
 			return false, err
 		}
-		if stale {
+		if stale || u.pos < r.Clock.Floor() {
 			current = false
 			r.forget(u)
 		}

@@ -84,7 +84,9 @@ func (s *Schema) edge(b *model.Branch) (*Edge, error) {
 	}
 	e := &Edge{Branch: b, Target: target, from: s.Mappers[a.Owner], start: load.Start(a), met: -1}
 	if a.Where != "" {
-		e.met = s.Loader.Condition(a)
+		if e.met = s.Loader.Condition(a); e.met < 0 {
+			return nil, fmt.Errorf("association %s of model %s has a condition and is not watched: name it in a rowsync.WatchModel of Options.Watchers", a.Name, a.Owner)
+		}
 	}
 	if a.Kind == model.Through {
 		return e, s.throughTables(e, a)

@@ -15,7 +15,8 @@ import (
 // with these keys may differ from what is held.
 type Change struct {
 	Table *route.Table
-	Op    capture.Op
+	// Appeared says that the row may have come into being or ceased to be.
+	Appeared bool
 	// Rows is every state of the row that is known of: before the change,
 	// after it, and between several.
 	Rows []capture.Row
@@ -31,6 +32,11 @@ type Host struct {
 	// a later one may be taken in before one of a position between, and what
 	// was read for that one alone would bring back what is past.
 	Need uint64
+	// Saw is told each position that something which came into the value was
+	// read at. It may be newer than the changes, and what happened up to there
+	// was not told if the rows were not followed yet: nothing older may be used
+	// for the value from then on.
+	Saw func(pos uint64)
 	// Follow follows an item. It says whether it did not before, and whether
 	// the item may have changed after the position.
 	Follow func(it route.Item, since uint64) (isNew, changed bool)
@@ -71,6 +77,10 @@ func (n *Node) Reconcile(ctx context.Context, h *Host, root []reflect.Value, cha
 		if !current {
 			first = false
 			continue
+		}
+		r.Saw(r.need)
+		for _, u := range r.used {
+			r.Saw(u.pos)
 		}
 		return out, r.unfollowGone(n, out)
 	}

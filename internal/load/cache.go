@@ -2,6 +2,7 @@ package load
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -87,6 +88,7 @@ type cache struct {
 
 	mu     sync.Mutex
 	groups map[subject]*group
+	closed bool // nothing runs any more
 }
 
 // group is the statements of one kind: at most one runs and one waits.
@@ -100,6 +102,9 @@ type batch struct {
 	found map[mapper.Key]any
 	err   error
 }
+
+// ErrClosed comes back from a Loader that is closed.
+var ErrClosed = errors.New("rowsync: closed")
 
 func newCache(clock *Clock, size int, ttl, timeout time.Duration) (*cache, error) {
 	entries, err := otter.New(&otter.Options[what, found]{
@@ -118,6 +123,9 @@ func newCache(clock *Clock, size int, ttl, timeout time.Duration) (*cache, error
 
 // close cancels the statements that run and waits for them.
 func (c *cache) close() {
+	c.mu.Lock()
+	c.closed = true
+	c.mu.Unlock()
 	c.stop()
 	c.running.Wait()
 	c.entries.InvalidateAll()
@@ -138,7 +146,11 @@ func (c *cache) get(ctx context.Context, s subject, wants []Want, f fetch) (map[
 			missing = append(missing, w)
 		}
 	}
-	for b, ks := range c.join(s, missing, f) {
+	joined, err := c.join(s, missing, f)
+	if err != nil {
+		return nil, err
+	}
+	for b, ks := range joined {
 		select {
 		case <-b.done:
 		case <-ctx.Done():
@@ -156,12 +168,15 @@ func (c *cache) get(ctx context.Context, s subject, wants []Want, f fetch) (map[
 
 // join puts the keys on the running batch of the group where that will do, and
 // on the waiting one otherwise.
-func (c *cache) join(s subject, wants []Want, f fetch) map[*batch][]mapper.Key {
+func (c *cache) join(s subject, wants []Want, f fetch) (map[*batch][]mapper.Key, error) {
 	if len(wants) == 0 {
-		return nil
+		return nil, nil
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.closed {
+		return nil, ErrClosed
+	}
 	g := c.groups[s]
 	if g == nil {
 		g = &group{}
@@ -185,7 +200,7 @@ func (c *cache) join(s subject, wants []Want, f fetch) map[*batch][]mapper.Key {
 	if g.running == nil && g.waiting != nil {
 		c.start(s, g)
 	}
-	return joined
+	return joined, nil
 }
 
 // start runs the waiting batch; c.mu is held.
@@ -197,10 +212,15 @@ func (c *cache) start(s subject, g *group) {
 		c.run(s, b)
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		if g.running = nil; g.waiting != nil {
-			c.start(s, g)
-		} else {
+		switch g.running = nil; {
+		case g.waiting == nil:
 			delete(c.groups, s)
+		case c.closed:
+			g.waiting.err = ErrClosed
+			close(g.waiting.done)
+			delete(c.groups, s)
+		default:
+			c.start(s, g)
 		}
 	})
 }

@@ -111,6 +111,8 @@ func (l *Loader) scan(ctx context.Context, m *mapper.Mapper, sql string, args []
 // associations of the tree. Nothing of it comes from the cache. In the clause,
 // t is the model's table.
 func (l *Loader) Select(ctx context.Context, tree *model.Tree, clause string, args []any) ([]reflect.Value, error) {
+	ctx, cancel := context.WithTimeout(ctx, l.cache.timeout)
+	defer cancel()
 	m := l.mappers[tree.Model]
 	sql := fmt.Sprintf("select %s from %s t %s", columnList(m.Model.Columns), tableOf(m.Model), clause)
 	var out []reflect.Value
@@ -126,6 +128,8 @@ func (l *Loader) Select(ctx context.Context, tree *model.Tree, clause string, ar
 
 // Keys reads just the keys of the rows that a clause chooses, in its order.
 func (l *Loader) Keys(ctx context.Context, m *model.Model, clause string, args []any) ([]mapper.Key, error) {
+	ctx, cancel := context.WithTimeout(ctx, l.cache.timeout)
+	defer cancel()
 	b := l.mappers[m]
 	l.statements.Add(1)
 	rows, err := l.db.Query(ctx, fmt.Sprintf("select %s from %s t %s", columnList(m.Key), tableOf(m), clause), args...)

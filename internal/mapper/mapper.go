@@ -120,6 +120,9 @@ func (b *Mapper) Text(c *model.Column, value any) (string, bool, error) {
 	}
 	v := reflect.ValueOf(value)
 	col := b.Table.Column(c.Name)
+	if wholeNumber(col) && v.CanFloat() {
+		return "", false, fmt.Errorf("%v is no %s: pass an integer", value, col.Type)
+	}
 	text, ok, err := newEncoder(col, v.Type())(v)
 	if err == nil && ok {
 		err = valid(col, text)

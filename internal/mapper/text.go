@@ -62,6 +62,11 @@ func roundTrip(oid uint32, text string) string {
 	return string(out)
 }
 
+// wholeNumber reports whether a column holds integers.
+func wholeNumber(c *catalog.Column) bool {
+	return c.OID == pgtype.Int2OID || c.OID == pgtype.Int4OID || c.OID == pgtype.Int8OID
+}
+
 // valid checks that text is a value of a column, as far as pgx knows its type.
 func valid(c *catalog.Column, text string) error {
 	m := typeMaps.Get().(*pgtype.Map)
