@@ -115,7 +115,7 @@ func (e Event) merged(later Event) (Event, bool) {
 }
 
 // rows returns every state of the row that the event tells of.
-func (e *Event) rows() []capture.Row {
+func (e Event) rows() []capture.Row {
 	rows := slices.Clone(e.between)
 	for _, row := range []capture.Row{e.Old, e.New} {
 		if row != nil {

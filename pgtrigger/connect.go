@@ -89,12 +89,12 @@ func (s *Source) connect(ctx context.Context) (*session, error) {
 func (s *session) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
-	s.net.SetDeadline(time.Time{}) // an error here means that it is closed
-	s.conn.Close(ctx)              // likewise
+	_ = s.net.SetDeadline(time.Time{}) // an error here means that it is closed
+	_ = s.conn.Close(ctx)              // likewise
 	select {
 	case <-s.pg.CleanupDone():
 	case <-ctx.Done():
-		s.net.Close()
+		_ = s.net.Close()
 		<-s.pg.CleanupDone()
 	}
 }
@@ -103,7 +103,7 @@ func (s *session) close() {
 // is called.
 func (s *session) watch(ctx context.Context) (stop func() bool) {
 	s.ctx = ctx
-	return context.AfterFunc(ctx, func() { s.net.SetDeadline(time.Unix(1, 0)) })
+	return context.AfterFunc(ctx, func() { _ = s.net.SetDeadline(time.Unix(1, 0)) })
 }
 
 // expectAnswer is expect for a request that is about to be sent.

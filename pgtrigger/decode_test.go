@@ -12,13 +12,14 @@ import (
 
 // encodeRows is the binary form of a text[][], as PostgreSQL sends it.
 func encodeRows(rows []capture.Row) []byte {
-	data := make([]byte, 28)
-	binary.BigEndian.PutUint32(data, 2)
-	binary.BigEndian.PutUint32(data[8:], 25)
-	binary.BigEndian.PutUint32(data[12:], uint32(len(rows)))
-	binary.BigEndian.PutUint32(data[16:], 1)
-	binary.BigEndian.PutUint32(data[20:], uint32(len(rows[0])))
-	binary.BigEndian.PutUint32(data[24:], 1)
+	header := make([]byte, 28)
+	binary.BigEndian.PutUint32(header, 2)
+	binary.BigEndian.PutUint32(header[8:], 25)
+	binary.BigEndian.PutUint32(header[12:], uint32(len(rows)))
+	binary.BigEndian.PutUint32(header[16:], 1)
+	binary.BigEndian.PutUint32(header[20:], uint32(len(rows[0])))
+	binary.BigEndian.PutUint32(header[24:], 1)
+	data := slices.Clone(header)
 	for _, row := range rows {
 		for _, v := range row {
 			if v.Null {
@@ -79,7 +80,7 @@ func FuzzParseBell(f *testing.F) {
 	f.Add(`["730","(0,1)",7,"U",1700000000000000,null,[["1","2"]],[["1",null]]]`)
 	f.Add(`["730",null,7]`)
 	f.Add(`["730",null,8,1]`)
-	f.Fuzz(func(t *testing.T, payload string) {
+	f.Fuzz(func(_ *testing.T, payload string) {
 		b, err := parseBell(payload, defs)
 		if err != nil || b.entry == nil {
 			return

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -95,11 +96,16 @@ func (n *node) await(what string, condition func() bool) {
 		select {
 		case <-changed:
 		case <-deadline:
-			n.mu.Lock()
-			defer n.mu.Unlock()
-			n.t.Fatalf("waited in vain for %s; events %v, %d changes, resets %v", what, tail(n.events, 10), len(n.changes), n.resets)
+			n.t.Fatalf("waited in vain for %s; %s", what, n.state())
 		}
 	}
+}
+
+// state says what has come so far.
+func (n *node) state() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return fmt.Sprintf("events %v, %d changes, resets %v", tail(n.events, 10), len(n.changes), n.resets)
 }
 
 func tail[T any](list []T, n int) []T { return list[max(0, len(list)-n):] }
@@ -129,8 +135,8 @@ func (n *node) awaitEvent(mark int, e event, count int) {
 func (n *node) awaitAsleep() {
 	n.t.Helper()
 	n.await("the reader to sleep", func() bool {
-		for i := len(n.events) - 1; i >= 0; i-- {
-			switch n.events[i] {
+		for _, e := range slices.Backward(n.events) {
+			switch e {
 			case "asleep":
 				return true
 			case "awake", "drowsy":

@@ -3,6 +3,7 @@ package pgtrigger
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 
@@ -17,6 +18,7 @@ import (
 // drowse starts a reader and holds it up before it takes the bell locks. The
 // returned function lets it go on until it is drowsy or asleep.
 func drowse(t *testing.T, url string, opts Options) (*node, func()) {
+	t.Helper()
 	opts.SafetyPoll, opts.Logger = -1, quiet()
 	n := newNode(t, url, opts)
 	gate := make(chan struct{})
@@ -36,12 +38,7 @@ func drowse(t *testing.T, url string, opts Options) (*node, func()) {
 		close(gate)
 		n.await("the reader to be drowsy", func() bool {
 			last := n.events[len(n.events)-1]
-			for _, e := range n.events {
-				if e == "drowsy" {
-					return last == "polled" || last == "asleep"
-				}
-			}
-			return false
+			return slices.Contains(n.events, "drowsy") && (last == "polled" || last == "asleep")
 		})
 	}
 }

@@ -177,7 +177,7 @@ func (r *reader) step() error {
 // enter changes the mode.
 func (r *reader) enter(m mode) {
 	r.mode = m
-	r.log.Debug("rowsync: reader is " + m.String())
+	r.log.Debug("rowsync: reader changes", "mode", m.String())
 	r.src.trace(event(m.String()))
 }
 

@@ -2,6 +2,7 @@ package pgtrigger
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -236,7 +237,7 @@ func TestStopWhileAway(t *testing.T) {
 	admin.do(fmt.Sprintf("alter database %s allow_connections false", ident(name)))
 	admin.do(fmt.Sprintf("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'rowsync' and datname = %s", literal(name)))
 	time.Sleep(50 * time.Millisecond) // it is between attempts, or in one
-	if err := n.stop(); err != context.Canceled {
+	if err := n.stop(); !errors.Is(err, context.Canceled) {
 		t.Errorf("Run returned %v", err)
 	}
 	admin.do(fmt.Sprintf("alter database %s allow_connections true", ident(name)))
@@ -251,6 +252,7 @@ type proxy struct {
 }
 
 func newProxy(t *testing.T, target string) *proxy {
+	t.Helper()
 	config, err := pgx.ParseConfig(target)
 	if err != nil {
 		t.Fatal(err)
@@ -342,7 +344,7 @@ func TestStopAnytime(t *testing.T) {
 		n := begin(t, url, Options{}, posts())
 		time.Sleep(rand.N(30 * time.Millisecond)) // any moment will do
 		began := time.Now()
-		if err := n.stop(); err != context.Canceled {
+		if err := n.stop(); !errors.Is(err, context.Canceled) {
 			t.Errorf("Run returned %v", err)
 		}
 		if took := time.Since(began); took > 5*time.Second {

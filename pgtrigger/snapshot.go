@@ -62,10 +62,8 @@ func (s snapshot) visible(xid uint64) bool {
 // reaches reports whether every transaction that is visible in floor is
 // visible in s, so that a reader at s needs nothing of what floor covers.
 func (s snapshot) reaches(floor snapshot) bool {
-	for _, xid := range s.inProgress {
-		if floor.visible(xid) {
-			return false
-		}
+	if slices.ContainsFunc(s.inProgress, floor.visible) {
+		return false
 	}
 	if floor.xmax <= s.xmax {
 		return true

@@ -132,6 +132,7 @@ func (s *scribe) transaction(ctx context.Context) {
 
 // storm lets writers write for d, in turns busy and quiet.
 func storm(t *testing.T, url string, writers int, d time.Duration, seed uint64) {
+	t.Helper()
 	ctx := context.Background()
 	fresh := &freshIDs{next: 1000}
 	end := time.Now().Add(d)
