@@ -65,7 +65,7 @@ func (c *Client) item(t Target) (route.Item, error) {
 	if t.typ == nil {
 		return none, fmt.Errorf("empty target: make one with rowsync.On")
 	}
-	m, err := c.opts.Models.Of(t.typ)
+	m, err := modelOf(c.opts.Models, t.typ)
 	if err != nil {
 		return none, err
 	}

@@ -73,12 +73,9 @@ type selection struct {
 }
 
 func newSelection[T any](c *Client, q Select) (*selection, error) {
-	m, err := c.opts.Models.Of(reflect.TypeFor[T]())
+	m, err := modelOf(c.opts.Models, reflect.TypeFor[T]())
 	if err != nil {
 		return nil, err
-	}
-	if m.Type != reflect.TypeFor[T]() {
-		return nil, fmt.Errorf("%s is not a struct type: name %s", reflect.TypeFor[T](), m.Type)
 	}
 	tree, err := m.Tree(q.With...)
 	if err != nil {

@@ -52,9 +52,19 @@ func (w Watcher) tree(models *model.Registry) (*model.Tree, error) {
 	if w.typ == nil {
 		return nil, fmt.Errorf("watcher without a model: make watchers with rowsync.WatchModel")
 	}
-	m, err := models.Of(w.typ)
+	m, err := modelOf(models, w.typ)
 	if err != nil {
 		return nil, err
 	}
 	return m.Tree(w.paths...)
+}
+
+// modelOf returns the model of a type parameter, which must be the struct type
+// itself.
+func modelOf(models *model.Registry, t reflect.Type) (*model.Model, error) {
+	m, err := models.Of(t)
+	if err == nil && m.Type != t {
+		return nil, fmt.Errorf("%s is not a struct type: name %s", t, m.Type)
+	}
+	return m, err
 }
