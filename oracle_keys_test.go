@@ -4,9 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -22,72 +20,46 @@ import (
 // with values that come and go while others write, and with events that come
 // twice or late.
 //
-// ROWSYNC_SEED and ROWSYNC_SOAK mean what they mean to TestOracle.
+// See withSeeds for how to replay a seed and how to run for long.
 func TestOracleKeys(t *testing.T) {
-	if s := os.Getenv("ROWSYNC_SEED"); s != "" {
-		seed, err := strconv.ParseUint(s, 10, 64)
-		if err != nil {
-			t.Fatalf("ROWSYNC_SEED: %v", err)
-		}
-		oracleKeys(t, seed, 20)
-		return
-	}
-	if s := os.Getenv("ROWSYNC_SOAK"); s != "" {
-		soak, err := time.ParseDuration(s)
-		if err != nil {
-			t.Fatalf("ROWSYNC_SOAK: %v", err)
-		}
-		ops := 0
-		for end := time.Now().Add(soak); time.Now().Before(end) && !t.Failed(); {
-			ops += oracleKeys(t, rand.Uint64(), 20)
-		}
-		t.Logf("soak: %d operations", ops)
-		return
-	}
-	for _, seed := range []uint64{0, 5, rand.Uint64()} { // 5 has a buffer of 3
-		oracleKeys(t, seed, 20)
-	}
+	withSeeds(t, []uint64{0, 5}, oracleKeys) // 5 has a buffer of 3
 }
 
 // oracleKeys runs one seed and returns the number of operations.
-func oracleKeys(t *testing.T, seed uint64, batches int) (ops int) {
+func oracleKeys(t *testing.T, seed uint64) int {
 	t.Helper()
-	t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
-		t.Logf("replay with ROWSYNC_SEED=%d", seed)
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
-		defer cancel()
-		rng := rand.New(rand.NewPCG(seed, 7))
-		db := openPool(ctx, t, pgtemp.Shared(t).Database(t, keysSQL))
-		client := openKeys(ctx, t, db, [...]int{3, 4096, 4096}[rng.IntN(3)])
-		writer := &keysWriter{rng: rand.New(rand.NewPCG(seed, 3)), db: db}
-		makers := keyMakers(ctx, client, rng)
-		var held keyHoldings
-		defer func() { held.close() }()
-		for _, hold := range makers {
-			held = held.with(t, hold)
-		}
-		for batch := range batches {
-			log := writeMeanwhile(ctx, t, writer, 1+rng.IntN(25), func() {
-				held = held.letGo(rng)
-				for len(held) < len(makers)+3 {
-					held = held.with(t, makers[rng.IntN(len(makers))])
-				}
-			})
-			for _, h := range held {
-				h.await(ctx, t, func() string {
-					return fmt.Sprintf("statements of batch %d:\n%s", batch, strings.Join(log, "\n"))
-				})
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	defer cancel()
+	rng := rand.New(rand.NewPCG(seed, 7))
+	db := openPool(ctx, t, pgtemp.Shared(t).Database(t, keysSQL))
+	client := openKeys(ctx, t, db, [...]int{3, 4096, 4096}[rng.IntN(3)])
+	writer := &keysWriter{rng: rand.New(rand.NewPCG(seed, 3)), db: db}
+	makers := keyMakers(ctx, client, rng)
+	var held keyHoldings
+	defer func() { held.close() }()
+	for _, hold := range makers {
+		held = held.with(t, hold)
+	}
+	for batch := range 20 {
+		log := writeMeanwhile(ctx, t, writer, 1+rng.IntN(25), func() {
+			held = held.letGo(rng)
+			for len(held) < len(makers)+3 {
+				held = held.with(t, makers[rng.IntN(len(makers))])
 			}
+		})
+		for _, h := range held {
+			h.await(ctx, t, func() string {
+				return fmt.Sprintf("statements of batch %d:\n%s", batch, strings.Join(log, "\n"))
+			})
 		}
-		docs, err := rowsync.LoadAll[Doc](ctx, client, rowsync.Select{With: []string{"Labels", "Owner"}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		checkKeys(ctx, t, db, docs)
-		ops = writer.ops
-		t.Logf("%d operations, %+v", ops, client.Stats())
-	})
-	return ops
+	}
+	docs, err := rowsync.LoadAll[Doc](ctx, client, rowsync.Select{With: []string{"Labels", "Owner"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkKeys(ctx, t, db, docs)
+	t.Logf("%d operations, %+v", writer.ops, client.Stats())
+	return writer.ops
 }
 
 // The paths of the models.

@@ -2,10 +2,7 @@ package rowsync_test
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
-	"os"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -20,78 +17,48 @@ import (
 // equals a fresh load. It makes random transactions and compares every held
 // value after each batch of them with what plain SQL says it must be.
 //
-// ROWSYNC_SEED replays one seed, which a failure prints; ROWSYNC_SOAK, such as
-// 20m, goes on with new seeds for that long.
-func TestOracle(t *testing.T) {
-	if s := os.Getenv("ROWSYNC_SEED"); s != "" {
-		seed, err := strconv.ParseUint(s, 10, 64)
-		if err != nil {
-			t.Fatalf("ROWSYNC_SEED: %v", err)
-		}
-		oracle(t, seed, 40)
-		return
-	}
-	if s := os.Getenv("ROWSYNC_SOAK"); s != "" {
-		soak, err := time.ParseDuration(s)
-		if err != nil {
-			t.Fatalf("ROWSYNC_SOAK: %v", err)
-		}
-		ops := 0
-		for end := time.Now().Add(soak); time.Now().Before(end) && !t.Failed(); {
-			ops += oracle(t, rand.Uint64(), 40)
-		}
-		t.Logf("soak: %d operations", ops)
-		return
-	}
-	for seed := range uint64(3) {
-		oracle(t, seed, 20)
-	}
-	oracle(t, rand.Uint64(), 20)
-}
+// See withSeeds for how to replay a seed and how to run for long.
+func TestOracle(t *testing.T) { withSeeds(t, []uint64{0, 1, 2}, oracle) }
 
 // oracle runs one seed and returns the number of operations.
-func oracle(t *testing.T, seed uint64, batches int) (ops int) {
+func oracle(t *testing.T, seed uint64) int {
 	t.Helper()
-	t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
-		t.Logf("replay with ROWSYNC_SEED=%d", seed)
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
-		defer cancel()
-		rng := rand.New(rand.NewPCG(seed, 1))
-		db := openPool(ctx, t, pgtemp.Shared(t).Database(t, worldSQL))
-		ws := newWriters(seed, 3, db)
-		ws.write(ctx, t, 15, false)
-		opts := &rowsync.Options{
-			Watchers: []rowsync.Watcher{
-				rowsync.WatchModel[Post](rowsync.With("Author.FavouriteTags", "Editor", "Tags", "HotTags", "Comments")),
-				rowsync.WatchModel[Person](rowsync.With("Posts.Tags", "TestPosts", "FavouriteTags", "Fans", "AllTags", "Profile")),
-				rowsync.WatchModel[Tag](rowsync.With("Posts")),
-			},
-			Buffer: [...]int{1, 8, 4096}[rng.IntN(3)],
-		}
-		client, err := rowsync.Open(ctx, db, opts)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer client.Close()
-		held := holdAll(ctx, t, client)
-		for batch := range batches {
-			ws.takeLog()
-			for range 1 + rng.IntN(3) {
-				ws.write(ctx, t, 1, rng.IntN(2) == 0)
-				if rng.IntN(20) == 0 {
-					killReader(ctx, t, db)
-				}
-			}
-			log := ws.takeLog()
-			fresh := readWorld(ctx, t, db)
-			for _, h := range held {
-				h.await(t, fresh, batch, log)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	defer cancel()
+	rng := rand.New(rand.NewPCG(seed, 1))
+	db := openPool(ctx, t, pgtemp.Shared(t).Database(t, worldSQL))
+	ws := newWriters(seed, 3, db)
+	ws.write(ctx, t, 15, false)
+	opts := &rowsync.Options{
+		Watchers: []rowsync.Watcher{
+			rowsync.WatchModel[Post](rowsync.With("Author.FavouriteTags", "Editor", "Tags", "HotTags", "Comments")),
+			rowsync.WatchModel[Person](rowsync.With("Posts.Tags", "TestPosts", "FavouriteTags", "Fans", "AllTags", "Profile")),
+			rowsync.WatchModel[Tag](rowsync.With("Posts")),
+		},
+		Buffer: [...]int{1, 8, 4096}[rng.IntN(3)],
+	}
+	client, err := rowsync.Open(ctx, db, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	held := holdAll(ctx, t, client)
+	for batch := range 20 {
+		ws.takeLog()
+		for range 1 + rng.IntN(3) {
+			ws.write(ctx, t, 1, rng.IntN(2) == 0)
+			if rng.IntN(20) == 0 {
+				killReader(ctx, t, db)
 			}
 		}
-		ops = ws.ops()
-		t.Logf("%d operations, %+v", ops, client.Stats())
-	})
-	return ops
+		log := ws.takeLog()
+		fresh := readWorld(ctx, t, db)
+		for _, h := range held {
+			h.await(t, fresh, batch, log)
+		}
+	}
+	t.Logf("%d operations, %+v", ws.ops(), client.Stats())
+	return ws.ops()
 }
 
 // holding is one value that is held, by a Live or by a Subscriber.
