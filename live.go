@@ -216,6 +216,10 @@ func (l *live) run() {
 				case <-due:
 					due = nil
 				}
+			} else if due != nil && l.snapshot().err != nil {
+				// The load that is due will show what these are about; to try
+				// at each of them would defeat the back-off.
+				continue
 			}
 		}
 		again, err := l.step(events)

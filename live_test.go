@@ -160,3 +160,38 @@ func TestSubscriberEndsWithItsContext(t *testing.T) {
 		t.Errorf("SubscribeTo: %v", err)
 	}
 }
+
+// TestLiveBacksOff: while a Live cannot load, changes do not make it try more
+// often than its back-off allows.
+func TestLiveBacksOff(t *testing.T) {
+	client, db := openWorld(t.Context(), t, rowsync.WatchModel[Post](), rowsync.WatchModel[Person]())
+	var (
+		down  atomic.Bool
+		tries atomic.Int64
+	)
+	live, err := rowsync.Follow(t.Context(), client, func(ctx context.Context) ([]*Post, error) {
+		if down.Load() {
+			tries.Add(1)
+			return nil, errors.New("down")
+		}
+		return rowsync.LoadAll[Post](ctx, client, rowsync.Select{})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer live.Close()
+	down.Store(true)
+	const n = 60
+	for i := range n {
+		db.exec("insert into posts (title) values ('more')")
+		if i == 0 {
+			await(t, live, func(_ []*Post, err error) bool { return err != nil })
+		}
+		settle(t, client, db) // so that each comes by itself
+	}
+	if got := tries.Load(); got > n/2 {
+		t.Errorf("%d attempts during %d changes", got, n)
+	}
+	down.Store(false)
+	await(t, live, func(posts []*Post, err error) bool { return len(posts) == n && err == nil })
+}

@@ -35,7 +35,7 @@ func BenchmarkQuiet(b *testing.B) {
 		}
 		acknowledged := time.Now()
 		late = append(late, (<-arrived).Sub(acknowledged))
-		time.Sleep(5 * time.Millisecond)
+		time.Sleep(5 * time.Millisecond) // the rate of commits that is measured
 	}
 	cancel()
 	<-done
