@@ -77,7 +77,16 @@ func TestRun(t *testing.T) {
 
 func TestChaosOnGivenServer(t *testing.T) {
 	t.Parallel()
-	server := pgtemp.Shared(t)
+	// A server of its own: other tests have databases on the shared one meanwhile.
+	server, err := pgtemp.Start(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := server.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
 	r := runJSON(t, "--writers", "3", "--seed", "11", "--chaos", "--database-url", server.URL())
 	r.check(t)
 	if r.Kills == 0 {
