@@ -50,7 +50,17 @@ type Table struct {
 	// Columns names the further columns that travel with a change, without
 	// those of Key.
 	Columns []string
+	// Compared names columns of which a change only has to show whether they
+	// changed, without those of Key and Columns. In place of a long value a
+	// Source may give a digest, which is equal for equal values.
+	Compared []string
+	// Ops is the set of operations to capture; none means all of them. TRUNCATE
+	// is captured whatever it says.
+	Ops Op
 }
+
+// Captures reports whether the operation is captured.
+func (t *Table) Captures(o Op) bool { return o == Truncate || t.Ops == 0 || t.Ops.Has(o) }
 
 // String returns the schema-qualified name, unquoted.
 func (t *Table) String() string { return t.Schema + "." + t.Name }
@@ -62,8 +72,8 @@ type Value struct {
 	Null bool
 }
 
-// Row holds the values of a table's Key columns followed by those of its
-// Columns, in the order of [Table].
+// Row holds the values of a table's Key columns, then those of its Columns and
+// then those of its Compared, in the order of [Table].
 type Row []Value
 
 // Change is one committed change of one row.
