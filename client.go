@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/rowsync/rowsync/capture"
 	"github.com/rowsync/rowsync/internal/load"
 	"github.com/rowsync/rowsync/internal/route"
 	"github.com/rowsync/rowsync/pgtrigger"
@@ -20,6 +21,7 @@ import (
 type Client struct {
 	opts   *Options
 	log    *slog.Logger
+	source Source
 	schema *schema
 	clock  *load.Clock
 	epoch  atomic.Uint64
@@ -27,11 +29,16 @@ type Client struct {
 	reloads chan struct{}
 
 	changes, resets atomic.Uint64
+	pushed          atomic.Uint64 // events pushed to subscribers, counted while a watcher is debugged
 
 	stop    context.CancelFunc
 	started chan struct{} // closed when capture runs
 	done    chan struct{} // closed when the Source has returned
 	err     error         // why it returned; set before done is closed
+
+	// delivering is held while changes or a Reset are routed: the Source and
+	// Broadcast take turns.
+	delivering sync.Mutex
 
 	mu          sync.Mutex
 	subscribers map[*Subscriber]struct{}
@@ -53,44 +60,77 @@ func Open(ctx context.Context, pool *pgxpool.Pool, opts *Options) (*Client, erro
 	if pool == nil {
 		return nil, errors.New("open rowsync: no pool: pass a *pgxpool.Pool of the database")
 	}
-	o, err := opts.withDefaults()
+	c, err := prepare(ctx, pool, opts)
 	if err != nil {
 		return nil, fmt.Errorf("open rowsync: %w", err)
 	}
-	plan, err := draw(o.Watchers, o.Models)
-	if err != nil {
+	if err := c.start(ctx); err != nil {
+		c.Close()
 		return nil, fmt.Errorf("open rowsync: %w", err)
 	}
-	c := &Client{
-		opts: o, log: o.Logger, clock: &load.Clock{},
-		reloads: make(chan struct{}, o.Reloads),
-		started: make(chan struct{}), done: make(chan struct{}),
-		subscribers: map[*Subscriber]struct{}{},
-	}
-	c.schema, err = plan.bind(ctx, pool, c.clock, load.Options{
-		CacheSize: o.CacheSize, CacheTTL: o.CacheTTL, Timeout: o.LoadTimeout,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("open rowsync: %w", err)
-	}
+	c.logStart()
+	return c, nil
+}
+
+// prepare makes a Client that does not run yet. It returns all that is wrong
+// with the options, joined.
+func prepare(ctx context.Context, pool *pgxpool.Pool, opts *Options) (*Client, error) {
+	o, optionsErr := opts.withDefaults()
 	source := o.Source
 	if source == nil {
 		source = pgtrigger.New(pool, &pgtrigger.Options{Logger: o.Logger})
 	}
-	if err := c.start(ctx, source); err != nil {
-		c.Close()
-		return nil, fmt.Errorf("open rowsync: %w", err)
+	plan, watchersErr := draw(o.Watchers, o.Models)
+	c := &Client{
+		opts: o, log: o.Logger, source: source, clock: &load.Clock{},
+		reloads: make(chan struct{}, o.Reloads),
+		started: make(chan struct{}), done: make(chan struct{}),
+		subscribers: map[*Subscriber]struct{}{},
 	}
+	var schemaErr, sourceErr error
+	c.schema, schemaErr = plan.bind(ctx, pool, c.clock, load.Options{
+		CacheSize: o.CacheSize, CacheTTL: o.CacheTTL, Timeout: o.LoadTimeout,
+	})
+	if checker, ok := source.(capture.Checker); ok && c.schema != nil {
+		sourceErr = checker.Check(ctx, c.schema.captured())
+	}
+	if err := errors.Join(optionsErr, watchersErr, schemaErr, sourceErr); err != nil {
+		if c.schema != nil && c.schema.loader != nil {
+			c.schema.loader.Close()
+		}
+		return nil, err
+	}
+	c.schema.findDebugged(c.log)
 	return c, nil
 }
 
+// SQL returns the statements that install what [Open] with these options would,
+// for a role that may run them when the application's own may not: a migration.
+// With a Source that prints none, it is an error. The database is read and not
+// altered. Errors are those of Open.
+func SQL(ctx context.Context, pool *pgxpool.Pool, opts *Options) (string, error) {
+	if pool == nil {
+		return "", errors.New("print SQL: no pool: pass a *pgxpool.Pool of the database")
+	}
+	c, err := prepare(ctx, pool, opts)
+	if err != nil {
+		return "", fmt.Errorf("print SQL: %w", err)
+	}
+	defer c.schema.loader.Close()
+	scripter, ok := c.source.(capture.Scripter)
+	if !ok {
+		return "", fmt.Errorf("print SQL: a Source of type %T installs nothing by SQL", c.source)
+	}
+	return scripter.SQL(ctx, c.schema.captured())
+}
+
 // start runs the Source until Close and waits until it captures.
-func (c *Client) start(ctx context.Context, source Source) error {
+func (c *Client) start(ctx context.Context) error {
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
 	c.stop = stop
 	go func() {
 		defer close(c.done)
-		c.err = source.Run(run, c.schema.captured(), sink{c})
+		c.err = c.source.Run(run, c.schema.captured(), sink{c})
 		if c.isStarted() && run.Err() == nil {
 			c.log.Error("rowsync: capture ended", "err", c.err)
 			c.reset(nil, Reset{Reason: "capture ended", Err: c.err})
@@ -138,6 +178,12 @@ func (c *Client) Close() {
 		<-c.done
 	}
 	c.schema.loader.Close()
+}
+
+func (c *Client) isClosed() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.closed
 }
 
 // runLive runs a Live until it ends; false if the Client is closed.
@@ -191,7 +237,16 @@ func (s sink) Started() { close(s.c.started) }
 
 // Deliver implements [Sink].
 func (s sink) Deliver(changes []Change) {
-	c := s.c
+	s.c.delivering.Lock()
+	defer s.c.delivering.Unlock()
+	s.c.deliver(changes)
+}
+
+// Reset implements [Sink].
+func (s sink) Reset(r Reset) { s.c.reset(r.Table, r) }
+
+// deliver routes changes, c.delivering being held.
+func (c *Client) deliver(changes []Change) {
 	c.changes.Add(uint64(len(changes)))
 	first := c.clock.Advance(len(changes))
 	// A TRUNCATE names no rows, so it is a Reset of its table, at its place.
@@ -199,26 +254,43 @@ func (s sink) Deliver(changes []Change) {
 		if i < len(changes) && changes[i].Op != Truncated {
 			continue
 		}
-		c.schema.index.Route(changes[from:i], first+uint64(from))
+		c.route(changes[from:i], first+uint64(from))
 		if i < len(changes) {
-			c.reset(changes[i].Table, Reset{Reason: "the table was truncated"})
+			c.spread(changes[i].Table, Reset{Reason: "the table was truncated"})
 		}
 		from = i + 1
 	}
 }
 
-// Reset implements [Sink].
-func (s sink) Reset(r Reset) { s.c.reset(r.Table, r) }
+// route brings changes to their followers.
+func (c *Client) route(changes []Change, first uint64) {
+	if c.schema.debugged {
+		c.routeLogged(changes, first)
+		return
+	}
+	c.schema.index.Route(changes, first)
+}
 
 // reset voids what was read before and tells everyone whom it concerns.
 func (c *Client) reset(table *Table, r Reset) {
+	c.delivering.Lock()
+	defer c.delivering.Unlock()
+	c.spread(table, r)
+}
+
+// spread is reset with c.delivering held.
+func (c *Client) spread(table *Table, r Reset) {
 	r.Table = table
 	c.resets.Add(1)
-	e := &Event{Reset: &r, Position: Position{Epoch: c.epoch.Add(1), Seq: c.clock.Reset()}}
+	e := &Event{Reset: &r, Position: Position{Epoch: c.epoch.Add(1), Seq: c.clock.Reset()}, client: c}
 	if table != nil {
 		c.log.Info("rowsync: table must be loaded again", "table", table.String(), "reason", r.Reason, "err", r.Err)
+		told := map[*Subscriber]bool{}
 		c.schema.index.Everyone(c.schema.index.Table(table), func(f *route.Follower) {
-			f.Owner.(*Subscriber).queue.pushReset(e)
+			if s, _ := f.Owner.(*Subscriber); !told[s] {
+				told[s] = true
+				s.queue.pushReset(e)
+			}
 		})
 		return
 	}

@@ -48,12 +48,18 @@ type Event struct {
 	// Subscriber has not yet received may have become one: then Old is from
 	// before the first and New from after the last. It is empty in a Reset.
 	Change
+	// Label is that of the watcher that tells of the change. An event without
+	// one is told by the watchers that have none, which are named by the model
+	// of its table and its operation.
+	Label string
 	// Position is how far the Client had heard with this event.
 	Position Position
 	// Reset is not nil if changes may have been missed up to here. What was
 	// loaded before must then be loaded again; events that follow go on from here.
 	Reset *Reset
 
+	client  *Client  // nil if no Client made the event
+	watcher *watched // nil without a Label
 	// between is how the row was after the first of several changes and before
 	// the last, where its captured columns differed from Old and New: a value
 	// read meanwhile may show it so.
@@ -87,7 +93,11 @@ func (e Event) String() string {
 			key = append(key, row[i].Text)
 		}
 	}
-	return fmt.Sprintf("%s %s %v", e.Op, e.Table, key)
+	text := fmt.Sprintf("%s %s %v", e.Op, e.Table, key)
+	if e.Label != "" {
+		return fmt.Sprintf("%q: %s", e.Label, text)
+	}
+	return text
 }
 
 // merged returns the one event that stands for e and then later, which are of

@@ -75,7 +75,7 @@ func (s *Subscriber) whileFollowing(r *root, load func() (reflect.Value, error),
 		return nil
 	}
 	for it := range items {
-		s.follow(r.holder, it, AnyOp, 0)
+		s.follow(r.holder, it, 0)
 	}
 	return nil
 }
@@ -85,7 +85,7 @@ func (s *Subscriber) beginLoad(it route.Item) {
 	s.mu.Lock()
 	s.loads[it]++
 	s.mu.Unlock()
-	s.follow(loading, it, AnyOp, 0)
+	s.follow(loading, it, 0)
 }
 
 // endLoad ends following a table if no other load needs it.

@@ -140,7 +140,7 @@ func TestOddModels(t *testing.T) {
 			return err
 		}, []string{"map", "struct"}},
 		"watch any": {func() error {
-			c, err := rowsync.Open(ctx, db.Pool, &rowsync.Options{Watchers: []rowsync.Watcher{rowsync.WatchModel[any](), {}}})
+			c, err := rowsync.Open(ctx, db.Pool, &rowsync.Options{Watchers: []rowsync.Watcher{rowsync.WatchModel[any](), nil}})
 			if err == nil {
 				c.Close()
 			}

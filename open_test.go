@@ -92,7 +92,7 @@ func TestOpenNamesEveryMistake(t *testing.T) {
 			[]string{"notAModel", "key"},
 		},
 		"watcher that was not made": {
-			watch(rowsync.Watcher{}),
+			watch(nil),
 			[]string{"WatchModel"},
 		},
 		"several at once": {

@@ -9,11 +9,11 @@ import (
 	"github.com/rowsync/rowsync/model"
 )
 
-// Options say what a Client watches and how. Every field but Watchers may be
-// left zero.
+// Options say what a Client watches and how. Every field may be left zero.
 type Options struct {
 	// Watchers say what is captured. An empty list is valid: the Client then
-	// captures nothing.
+	// captures nothing, and the Source only looks for what earlier versions of
+	// the program have left behind.
 	Watchers []Watcher
 
 	// Source captures the changes. Defaults to triggers in the database of the
@@ -43,7 +43,10 @@ type Options struct {
 	// for example. Defaults to 4.
 	Reloads int
 
-	// Logger gets what happens: starts, gaps, errors. Defaults to slog.Default().
+	// Logger gets what happens: starts, gaps, errors, and at level Debug what
+	// each watcher does: its start, each change, subscriptions; see also Debug
+	// of [Watch]. It must be enabled for Debug when Open is called. Defaults to
+	// slog.Default().
 	Logger *slog.Logger
 
 	// Tracer is called at moments that it has a method for: see [SyncTracer].
@@ -78,5 +81,6 @@ func atLeast[T int | time.Duration](errs *[]error, name string, value *T, least,
 		*value = standard
 	case *value < least:
 		*errs = append(*errs, fmt.Errorf("option %s is %v: it must be at least %v, or 0 for %v", name, *value, least, standard))
+		*value = standard // so that what else is wrong can be found
 	}
 }

@@ -19,7 +19,7 @@ type queue struct {
 	head    int
 	gone    int
 	pending map[rowID]int
-	last    uint64 // position of the last change pushed
+	last    uint64 // position of the last change pushed without a label
 	closed  bool
 }
 
@@ -39,16 +39,20 @@ func newQueue(limit int) *queue {
 	return &queue{limit: limit, wake: make(chan struct{}, 1), pending: map[rowID]int{}}
 }
 
-// push adds the event of a row, unless it was the last to be added: what is
-// followed in two ways is told once. With a zero row, the event is not joined
-// with others.
+// push adds the event of a row. Without a label, what is followed in two ways is
+// told once. With a zero row, the event is not joined with others.
 func (q *queue) push(e *Event, row rowID) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.closed || q.last == e.Position.Seq {
+	if q.closed {
 		return
 	}
-	q.last = e.Position.Seq
+	if e.Label == "" {
+		if q.last == e.Position.Seq {
+			return
+		}
+		q.last = e.Position.Seq
+	}
 	if at, ok := q.pending[row]; ok {
 		w := &q.waiting[at-q.gone]
 		if merged, ok := w.event.merged(*e); ok {

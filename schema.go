@@ -17,17 +17,25 @@ import (
 )
 
 // schema is the watched part of a database: which tables are captured with
-// which columns, and the models that are bound to them.
+// which columns, the watchers, and the models that are bound to them.
 type schema struct {
-	tables map[catalog.Name]*route.Table
-	plans  *graph.Schema
-	loader *load.Loader
-	index  *route.Index
+	server   catalog.Server
+	tables   map[catalog.Name]*route.Table
+	watchers []*watched
+	// debugged says that some watcher logs each change.
+	debugged bool
+	plans    *graph.Schema
+	loader   *load.Loader
+	index    *route.Index
 }
 
 // blueprint gathers what the watchers need before the database is asked.
 type blueprint struct {
-	models       map[*model.Model]bool
+	registry *model.Registry
+	watches  []*watched
+	// models and associations are those that values are loaded and kept in step
+	// with; each of the models has a watcher.
+	models       map[*model.Model]*watched
 	associations map[*model.Association]bool
 	// lookups are the columns by which rows of a table must be found.
 	lookups map[catalog.Name][][]string
@@ -36,22 +44,30 @@ type blueprint struct {
 	bare map[catalog.Name][]string
 }
 
-// draw gathers what the watchers need.
+// draw gathers what the watchers need, and returns all that is wrong with them
+// beside what is right.
 func draw(watchers []Watcher, models *model.Registry) (*blueprint, error) {
 	b := &blueprint{
-		models: map[*model.Model]bool{}, associations: map[*model.Association]bool{},
+		registry: models, models: map[*model.Model]*watched{}, associations: map[*model.Association]bool{},
 		lookups: map[catalog.Name][][]string{}, bare: map[catalog.Name][]string{},
 	}
-	var errs []error
-	for _, w := range watchers {
-		tree, err := w.tree(models)
-		if err != nil {
-			errs = append(errs, err)
-			continue
+	return b, Watchers(watchers).draw(b)
+}
+
+// addWatch enters a watcher, unless another has its name.
+func (b *blueprint) addWatch(w *watched) error {
+	for _, other := range b.watches {
+		switch {
+		case w.watch.Label != other.watch.Label:
+		case w.watch.Label != "":
+			return fmt.Errorf("two watchers have the label %q: watch %s and watch %s: give one of them another", w.watch.Label, other.made, w.made)
+		case w.model == other.model && w.ops&other.ops != 0 && !w.whole && !other.whole:
+			return fmt.Errorf("two watchers are named (%s, %s): watch %s and watch %s: give one of them a Label, or make them one",
+				w.model.Type.Name(), past(w.ops&other.ops), other.made, w.made)
 		}
-		b.addTree(tree)
 	}
-	return b, errors.Join(errs...)
+	b.watches = append(b.watches, w)
+	return nil
 }
 
 func (b *blueprint) addTree(t *model.Tree) {
@@ -63,8 +79,10 @@ func (b *blueprint) addTree(t *model.Tree) {
 }
 
 func (b *blueprint) addModel(m *model.Model) {
-	if !b.models[m] {
-		b.models[m] = true
+	if b.models[m] == nil {
+		w := &watched{made: fmt.Sprintf("WatchModel[%s]", m.Type), model: m, name: tableName(m), ops: AnyOp, whole: true}
+		b.models[m] = w
+		b.watches = append(b.watches, w)
 		b.lookup(tableName(m), columnNames(m.Key))
 	}
 }
@@ -110,19 +128,25 @@ func columnNames(columns []*model.Column) []string {
 }
 
 // bind asks the database for the tables and makes the schema. All that is wrong
-// comes back together.
+// comes back together, with the tables of the schema that nothing is wrong with.
 func (b *blueprint) bind(ctx context.Context, db load.Querier, clock *load.Clock, opts load.Options) (*schema, error) {
-	names := slices.SortedFunc(maps.Keys(b.lookups), func(x, y catalog.Name) int { return strings.Compare(x.String(), y.String()) })
+	names := slices.Collect(maps.Keys(b.lookups))
+	for _, w := range b.watches {
+		names = append(names, w.name)
+	}
+	slices.SortFunc(names, func(x, y catalog.Name) int { return strings.Compare(x.String(), y.String()) })
+	names = slices.Compact(names)
 	found, err := catalog.Load(ctx, db, names)
 	if err != nil {
 		return nil, err
 	}
 	s := &schema{tables: map[catalog.Name]*route.Table{}, index: route.NewIndex()}
+	if s.server, err = catalog.LoadServer(ctx, db); err != nil {
+		return nil, err
+	}
 	var errs []error
 	for _, name := range names {
-		if t := found[name]; t == nil {
-			errs = append(errs, b.missing(name))
-		} else if err := s.capture(t, b.lookups[name], b.keyOf(t)); err != nil {
+		if err := b.bindTable(s, name, found[name]); err != nil {
 			errs = append(errs, err)
 		}
 	}
@@ -137,15 +161,15 @@ func (b *blueprint) bind(ctx context.Context, db load.Querier, clock *load.Clock
 		}
 	}
 	if err := errors.Join(errs...); err != nil {
-		return nil, err
+		return s, err
 	}
 	associations := slices.Collect(maps.Keys(b.associations))
 	if s.loader, err = load.New(db, mappers, associations, clock, opts); err != nil {
-		return nil, err
+		return s, err
 	}
 	if err := s.check(ctx, associations); err != nil {
 		s.loader.Close()
-		return nil, err
+		return s, err
 	}
 	s.plans = &graph.Schema{Index: s.index, Mappers: mappers, Loader: s.loader, Table: s.table}
 	return s, nil
@@ -170,8 +194,18 @@ func (s *schema) check(ctx context.Context, associations []*model.Association) e
 	return errors.Join(errs...)
 }
 
-func (b *blueprint) missing(name catalog.Name) error {
+func (b *blueprint) missing(name catalog.Name, limit int) error {
+	for _, part := range []string{name.Schema, name.Table} {
+		if len(part) > limit {
+			return fmt.Errorf("name %q is %d bytes longer than the %d that PostgreSQL keeps of a name", part, len(part)-limit, limit)
+		}
+	}
 	var users []string
+	for _, w := range b.watches {
+		if w.name == name && !w.whole {
+			users = append(users, "watch "+w.made)
+		}
+	}
 	for m := range b.models {
 		if tableName(m) == name {
 			users = append(users, "model "+m.Type.String())
@@ -183,46 +217,50 @@ func (b *blueprint) missing(name catalog.Name) error {
 		}
 	}
 	slices.Sort(users)
-	return fmt.Errorf("table %s does not exist (%s): create it, or name the right one in the model", name, strings.Join(users, ", "))
+	return fmt.Errorf("table %s does not exist (%s): create it, or name the right one", name, strings.Join(users, ", "))
 }
 
-// keyOf returns the columns that name a row of the table.
-func (b *blueprint) keyOf(t *catalog.Table) []string {
-	if len(t.Key) > 0 {
-		return t.Key
+// bindTable enters a table and its watchers into the schema. t is nil if the
+// database does not have it.
+func (b *blueprint) bindTable(s *schema, name catalog.Name, t *catalog.Table) error {
+	if t == nil {
+		return b.missing(name, s.server.MaxIdentifier)
 	}
-	return b.bare[t.Name]
-}
-
-// capture enters a table into the index, with every column that lookups need.
-func (s *schema) capture(t *catalog.Table, lookups [][]string, key []string) error {
-	if len(key) == 0 {
-		return fmt.Errorf("table %s has no primary key, so a changed row cannot be named: add one (alter table %s add primary key …)", t.Name, t.Name)
-	}
-	c := &Table{Schema: t.Name.Schema, Name: t.Name.Table, Key: key}
-	var errs []error
-	for _, name := range slices.Concat(append([][]string{key}, lookups...)...) {
-		switch {
-		case t.Column(name) == nil:
-			errs = append(errs, fmt.Errorf("table %s has no column %q; it has: %s", t.Name, name, strings.Join(t.ColumnNames(), ", ")))
-		case !slices.Contains(key, name) && !slices.Contains(c.Columns, name):
-			c.Columns = append(c.Columns, name)
-		}
-	}
-	if err := errors.Join(errs...); err != nil {
+	if err := capturable(t); err != nil {
 		return err
 	}
-	// The set of columns names the triggers, so it must not depend on the order of watchers.
-	slices.Sort(c.Columns)
-	canon := make([]func(string) string, 0, len(key)+len(c.Columns))
-	for _, name := range slices.Concat(key, c.Columns) {
-		canon = append(canon, mapper.Canon(t.Column(name)))
+	var errs []error
+	c := &captureTable{found: t, lookups: b.lookups[name], key: t.Key}
+	if len(c.key) == 0 {
+		c.key = b.bare[name]
 	}
-	rt := s.index.Add(c, canon)
-	for _, columns := range lookups {
-		s.index.AddLookup(rt, columns)
+	if len(c.lookups) > 0 {
+		c.ops = AnyOp
 	}
-	s.tables[t.Name] = rt
+	var watches []*watched
+	for _, w := range b.watches {
+		if w.name != name {
+			continue
+		}
+		if err := w.resolve(t, s.server.MaxIdentifier); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		watches = append(watches, w)
+		c.add(w)
+	}
+	if len(errs) > 0 {
+		return errors.Join(errs...)
+	}
+	rt, err := c.enter(s.index)
+	if err != nil {
+		return err
+	}
+	s.tables[name] = rt
+	for _, w := range watches {
+		w.bind(s.index, rt)
+	}
+	s.watchers = append(s.watchers, watches...)
 	return nil
 }
 

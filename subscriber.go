@@ -18,17 +18,19 @@ import (
 // of what it follows. It ends, with everything it follows, when it is closed or
 // its context ends. Its methods may be called from any goroutine.
 //
-// Events of one row that wait in the queue become one, and if more rows wait
-// than Options.Buffer, all of them become one Reset. A slow Subscriber delays
-// nobody else.
+// What [Subscriber.SubscribeTo] follows is told change by change. For what is
+// followed as part of a value alone, events of one row that wait in the queue
+// become one. If more events wait than Options.Buffer, all of them become one
+// Reset. A slow Subscriber delays nobody else.
 type Subscriber struct {
 	client  *Client
 	release func() bool
 	ended   func() // called by Close
 	queue   *queue
-	// values follows the rows of values, with every operation; targets what
-	// SubscribeTo named, with the operations it named.
-	values, targets route.Follower
+	// values follows the rows of values, with every operation.
+	values route.Follower
+	// apart holds the tables of which SubscribeTo follows rows without a label.
+	apart atomic.Pointer[map[*Table]bool]
 
 	// reached is the position of the newest event that was taken in, or of the
 	// last load if that is later: what is read from now on must not be older.
@@ -36,6 +38,9 @@ type Subscriber struct {
 
 	mu     sync.Mutex
 	claims map[route.Item]holders
+	// told is what SubscribeTo follows, by the label's watcher; nil for all
+	// that have no label.
+	told map[*watched]*told
 	// loads counts the loads that follow a table.
 	loads  map[route.Item]int
 	roots  map[*model.Model]*root
@@ -43,15 +48,11 @@ type Subscriber struct {
 }
 
 // holders says for what a Subscriber follows an item: a bit for each of its
-// roots, and the two below.
+// roots, and the one below.
 type holders uint64
 
-const (
-	// byTarget is what SubscribeTo named.
-	byTarget holders = 1
-	// loading is the tables that are followed while a value is loaded.
-	loading holders = 2
-)
+// loading is the tables that are followed while a value is loaded.
+const loading holders = 1
 
 // root is what a Subscriber follows of values of one model.
 type root struct {
@@ -82,10 +83,9 @@ func (c *Client) NewSubscriber(ctx context.Context) *Subscriber {
 func (c *Client) newSubscriber(ctx context.Context, ended func()) *Subscriber {
 	s := &Subscriber{
 		client: c, ended: ended, queue: newQueue(c.opts.Buffer),
-		claims: map[route.Item]holders{}, loads: map[route.Item]int{}, roots: map[*model.Model]*root{},
+		claims: map[route.Item]holders{}, told: map[*watched]*told{}, loads: map[route.Item]int{}, roots: map[*model.Model]*root{},
 	}
 	s.values = route.Follower{Owner: s, Push: s.push}
-	s.targets = s.values
 	c.mu.Lock()
 	closed := c.closed
 	if !closed {
@@ -106,8 +106,23 @@ func (c *Client) newSubscriber(ctx context.Context, ended func()) *Subscriber {
 
 // push queues a change; the Index calls it, locked.
 func (s *Subscriber) push(t *route.Table, c *Change, pos uint64) {
-	e := &Event{Change: *c, Position: Position{Epoch: s.client.epoch.Load(), Seq: pos}}
-	s.queue.push(e, identify(t, c))
+	row := rowID{}
+	if apart := s.apart.Load(); apart == nil || !(*apart)[c.Table] {
+		row = identify(t, c)
+	}
+	s.queue.push(s.event(c, pos, nil), row)
+}
+
+// event returns the event of a change; w is nil for watchers without a label.
+func (s *Subscriber) event(c *Change, pos uint64, w *watched) *Event {
+	e := &Event{Change: *c, Position: Position{Epoch: s.client.epoch.Load(), Seq: pos}, client: s.client, watcher: w}
+	if w != nil {
+		e.Label = w.watch.Label
+	}
+	if s.client.schema.debugged {
+		s.client.pushed.Add(1)
+	}
+	return e
 }
 
 // identify names the row of a change; zero if the change gives it another key,
@@ -137,10 +152,14 @@ func (s *Subscriber) Close() {
 		s.release()
 	}
 	for it := range s.claims {
-		s.client.schema.index.Unfollow(&s.values, it)
-		s.client.schema.index.Unfollow(&s.targets, it)
+		s.client.schema.index.Unfollow(&s.values, it, AnyOp)
 	}
-	s.claims = nil
+	for _, t := range s.told {
+		for it := range t.items {
+			s.client.schema.index.Unfollow(&t.Follower, it, AnyOp)
+		}
+	}
+	s.claims, s.told = nil, nil
 	s.queue.close()
 	defer s.ended()
 	s.client.mu.Lock()
@@ -179,6 +198,22 @@ func (s *Subscriber) Events(ctx context.Context) iter.Seq2[Event, error] {
 	}
 }
 
+// Handle calls handle with each event, one after the other, until ctx ends,
+// whose error it then returns, or handle returns an error, which it passes on,
+// or the Subscriber is closed: then it returns nil. handle is given ctx. Events
+// that come meanwhile wait in the queue.
+func (s *Subscriber) Handle(ctx context.Context, handle func(ctx context.Context, ev Event) error) error {
+	for ev, err := range s.Events(ctx) {
+		if err == nil {
+			err = handle(ctx, ev)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Subscribe follows the rows of a value, which is a struct of a watched model,
 // a pointer to one, or a slice of either: the updates and deletions of each
 // row. With the option [With], it follows everything below each row that the
@@ -203,7 +238,7 @@ func (s *Subscriber) Subscribe(value any, opts ...SubscribeOption) ([]Subscripti
 	s.reachNow()
 	out := make([]Subscription, 0, len(items))
 	for it := range items {
-		s.follow(r.holder, it, AnyOp, 0)
+		s.follow(r.holder, it, 0)
 		out = append(out, describe(it))
 	}
 	return out, s.open()
@@ -272,7 +307,7 @@ func (s *Subscriber) open() error {
 
 // follow follows an item for a holder. It says whether that is new, and whether
 // the item may have changed after position since.
-func (s *Subscriber) follow(h holders, it route.Item, ops Op, since uint64) (isNew, changed bool) {
+func (s *Subscriber) follow(h holders, it route.Item, since uint64) (isNew, changed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
@@ -280,10 +315,7 @@ func (s *Subscriber) follow(h holders, it route.Item, ops Op, since uint64) (isN
 	}
 	had := s.claims[it]
 	s.claims[it] = had | h
-	if h == byTarget {
-		return had == 0, s.client.schema.index.Follow(&s.targets, it, ops, since)
-	}
-	return had&^byTarget == 0, s.client.schema.index.Follow(&s.values, it, ops, since)
+	return had == 0, s.client.schema.index.Follow(&s.values, it, AnyOp, since)
 }
 
 // unfollow ends following an item for a holder.
@@ -299,22 +331,18 @@ func (s *Subscriber) drop(h holders, it route.Item) {
 	if had&h == 0 {
 		return
 	}
-	rest := had &^ h
-	if s.claims[it] = rest; rest == 0 {
-		delete(s.claims, it)
+	if rest := had &^ h; rest != 0 {
+		s.claims[it] = rest
+		return
 	}
-	switch {
-	case h == byTarget:
-		s.client.schema.index.Unfollow(&s.targets, it)
-	case rest&^byTarget == 0:
-		s.client.schema.index.Unfollow(&s.values, it)
-	}
+	delete(s.claims, it)
+	s.client.schema.index.Unfollow(&s.values, it, AnyOp)
 }
 
 // followOnly makes items exactly what the Subscriber follows for a holder.
 func (s *Subscriber) followOnly(h holders, items map[route.Item]struct{}) {
 	for it := range items {
-		s.follow(h, it, AnyOp, 0)
+		s.follow(h, it, 0)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -338,11 +366,4 @@ func (s *Subscriber) reachNow() { s.reachAt(s.client.clock.Now()) }
 func (s *Subscriber) reachAt(pos uint64) {
 	for at := s.reached.Load(); at < pos && !s.reached.CompareAndSwap(at, pos); at = s.reached.Load() {
 	}
-}
-
-// follows reports whether the Subscriber follows an item for a holder.
-func (s *Subscriber) follows(it route.Item, h holders) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.claims[it]&h != 0
 }

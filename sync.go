@@ -74,8 +74,8 @@ func (s *Subscriber) reconcile(ctx context.Context, r *root, v view, events []*E
 	h := s.host(r)
 	whole := route.Item{Table: r.plan.Table, Lookup: route.WholeTable}
 	if v.list() || v.value.IsZero() {
-		told := s.follows(whole, byTarget)
-		h.Admit = func(k mapper.Key) bool { return told || s.follows(r.plan.Item(k), byTarget) }
+		told := s.isTold(whole)
+		h.Admit = func(k mapper.Key) bool { return told || s.isTold(r.plan.Item(k)) }
 	}
 	rows, err := r.plan.Reconcile(ctx, h, v.rows(), s.client.changesOf(events))
 	if err != nil {
@@ -96,7 +96,7 @@ func (s *Subscriber) host(r *root) *graph.Host {
 		Need:   s.reached.Load(),
 		Saw:    s.reachAt,
 		Follow: func(it route.Item, since uint64) (bool, bool) {
-			return s.follow(r.holder, it, AnyOp, since)
+			return s.follow(r.holder, it, since)
 		},
 		Unfollow: func(it route.Item) {
 			if r.single() {

@@ -1,35 +1,82 @@
 package rowsync
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 
 	"github.com/rowsync/rowsync/model"
 )
 
-// Watcher says what a Client captures. Make one with [WatchModel].
-type Watcher struct {
-	typ   reflect.Type
-	paths []string
+// Watcher says what a Client captures: a [Watch], what [WatchModel] returns, or
+// [Watchers], a list of them.
+type Watcher interface {
+	// draw enters what the watcher needs, or returns all that is wrong with it.
+	draw(b *blueprint) error
 }
 
-// WatchModel watches the table of T's model, and with the option [With] every
-// table that the paths lead to, join tables too. Watchers of one model add up.
+// Watchers is a list of watchers that is a Watcher itself, so that the lists of
+// an application's parts can be put together into one.
+type Watchers []Watcher
+
+func (ws Watchers) draw(b *blueprint) error {
+	var errs []error
+	for _, w := range ws {
+		if w == nil {
+			errs = append(errs, errors.New("watcher is nil: give a rowsync.Watch or what rowsync.WatchModel returns"))
+			continue
+		}
+		errs = append(errs, w.draw(b))
+	}
+	return errors.Join(errs...)
+}
+
+// WatchModel watches the table of T's model for every operation, and with the
+// option [With] every table that the paths lead to, join tables too. It is what
+// values need that [Sync] or a [Live] keeps in step. Watchers of one model that
+// WatchModel made add up.
 //
 // T is a struct type; see package model for how its fields name columns and
 // associations. A T that is no model makes [Open] fail with a [*ModelError].
 func WatchModel[T any](opts ...WatchOption) Watcher {
-	w := Watcher{typ: reflect.TypeFor[T]()}
+	w := &modelWatcher{typ: reflect.TypeFor[T]()}
 	for _, o := range opts {
 		if o != nil {
-			o.watch(&w)
+			o.watch(w)
 		}
 	}
 	return w
 }
 
+// modelWatcher is what WatchModel returns.
+type modelWatcher struct {
+	typ   reflect.Type
+	paths []string
+	extra []string
+}
+
+func (w *modelWatcher) draw(b *blueprint) error {
+	m, err := modelOf(b.registry, w.typ)
+	if err != nil {
+		return err
+	}
+	tree, err := m.Tree(w.paths...)
+	if err != nil {
+		return err
+	}
+	b.addTree(tree)
+	extra := &b.models[m].watch.ExtraColumns
+	for _, column := range w.extra {
+		if !slices.Contains(*extra, column) {
+			*extra = append(*extra, column)
+		}
+	}
+	return nil
+}
+
 // WatchOption is an option of [WatchModel].
-type WatchOption interface{ watch(w *Watcher) }
+type WatchOption interface{ watch(w *modelWatcher) }
 
 // SubscribeOption is an option of the functions that subscribe to a value.
 type SubscribeOption interface{ subscribe(c *subscribeConfig) }
@@ -44,20 +91,17 @@ type Paths []string
 // association on the way is taken in too.
 func With(paths ...string) Paths { return paths }
 
-func (p Paths) watch(w *Watcher)             { w.paths = append(w.paths, p...) }
+func (p Paths) watch(w *modelWatcher)        { w.paths = append(w.paths, p...) }
 func (p Paths) subscribe(c *subscribeConfig) { c.paths = append(c.paths, p...) }
 
-// tree returns the watcher's model with everything its paths lead to.
-func (w Watcher) tree(models *model.Registry) (*model.Tree, error) {
-	if w.typ == nil {
-		return nil, fmt.Errorf("watcher without a model: make watchers with rowsync.WatchModel")
-	}
-	m, err := modelOf(models, w.typ)
-	if err != nil {
-		return nil, err
-	}
-	return m.Tree(w.paths...)
-}
+// Columns names columns; see [Extra].
+type Columns []string
+
+// Extra names columns of the model that travel with each change beside the key:
+// see ExtraColumns of [Watch].
+func Extra(columns ...string) Columns { return columns }
+
+func (c Columns) watch(w *modelWatcher) { w.extra = append(w.extra, c...) }
 
 // modelOf returns the model of a type parameter, which must be the struct type
 // itself.

@@ -31,6 +31,8 @@ type Column struct {
 	// domain, 'c' composite, 'r' range, 'm' multirange.
 	TypeKind byte
 	NotNull  bool
+	// Refers says that a foreign key of the table includes the column.
+	Refers bool
 }
 
 // Table is one relation.
@@ -70,6 +72,7 @@ const query = `
 select n.nspname, c.relname, c.oid, c.relkind::text, c.relpersistence::text,
        a.attname, format_type(a.atttypid, a.atttypmod),
        case when ty.typtype = 'd' then ty.typbasetype else ty.oid end, ty.typtype::text, a.attnotnull,
+       exists (select from pg_catalog.pg_constraint k where k.conrelid = c.oid and k.contype = 'f' and a.attnum = any(k.conkey)),
        case when array_position(i.indkey::int2[], a.attnum) < i.indnkeyatts
             then array_position(i.indkey::int2[], a.attnum) else -1 end
 from unnest($1::text[], $2::text[]) as want(schema, tab)
@@ -104,7 +107,7 @@ func Load(ctx context.Context, db Querier, names []Name) (map[Name]*Table, error
 			place             int
 		)
 		if err := rows.Scan(&name.Schema, &name.Table, &oid, &kind, &persistence,
-			&col.Name, &col.Type, &col.OID, &typeKind, &col.NotNull, &place); err != nil {
+			&col.Name, &col.Type, &col.OID, &typeKind, &col.NotNull, &col.Refers, &place); err != nil {
 			return nil, fmt.Errorf("read catalog: %w", err)
 		}
 		col.TypeKind = typeKind[0]

@@ -115,11 +115,15 @@ type Set map[*model.Model]*Mapper
 // Text returns the canonical text of a value for a column of the Model, or
 // false for null. The value may have any type that pgx can write to the column.
 func (b *Mapper) Text(c *model.Column, value any) (string, bool, error) {
+	return TextOf(b.Table.Column(c.Name), value)
+}
+
+// TextOf is [Mapper.Text] for a column that no Model need have.
+func TextOf(col *catalog.Column, value any) (string, bool, error) {
 	if value == nil {
 		return "", false, nil
 	}
 	v := reflect.ValueOf(value)
-	col := b.Table.Column(c.Name)
 	if wholeNumber(col) && v.CanFloat() {
 		return "", false, fmt.Errorf("%v is no %s: pass an integer", value, col.Type)
 	}

@@ -28,6 +28,24 @@ type Item struct {
 	// Lookup numbers the table's lookups; WholeTable follows every row.
 	Lookup int
 	Key    mapper.Key
+	// Null is set in place of Key for the rows with a null in one of the
+	// lookup's columns.
+	Null bool
+}
+
+// Matches reports whether a captured row of the table is among what the item
+// follows; a nil row is not.
+func (it Item) Matches(row capture.Row) bool {
+	switch {
+	case row == nil:
+		return false
+	case it.Lookup == WholeTable:
+		return true
+	case it.Null:
+		return null(it.Table.lookups[it.Lookup].places, row)
+	}
+	k, ok := it.Table.KeyOf(it.Lookup, row)
+	return ok && k == it.Key
 }
 
 // WholeTable as Item.Lookup follows every row of the table.
@@ -45,6 +63,7 @@ type Table struct {
 type lookup struct {
 	places []int // in capture.Row
 	byKey  map[mapper.Key]followers
+	nulls  followers
 	recent *recent
 }
 
@@ -145,6 +164,11 @@ func (t *Table) KeyIn(columns []string, row capture.Row) (mapper.Key, bool) {
 	return t.keyOf(places, row)
 }
 
+// null reports whether the row exists and holds a null in one of the places.
+func null(places []int, row capture.Row) bool {
+	return row != nil && slices.ContainsFunc(places, func(p int) bool { return row[p].Null })
+}
+
 func (t *Table) keyOf(places []int, row capture.Row) (mapper.Key, bool) {
 	if row == nil {
 		return "", false
@@ -193,20 +217,29 @@ func (x *Index) Follow(f *Follower, it Item, ops capture.Op, since uint64) (chan
 		return slices.ContainsFunc(it.Table.lookups, func(l *lookup) bool { return l.recent.newest() > since })
 	}
 	l := it.Table.lookups[it.Lookup]
+	if it.Null {
+		l.nulls = l.nulls.with(f, ops)
+		return l.recent.newest() > since
+	}
 	l.byKey[it.Key] = l.byKey[it.Key].with(f, ops)
 	return l.recent.changedSince(it.Key, since)
 }
 
-// Unfollow ends what Follow began. What was pushed before stays pushed.
-func (x *Index) Unfollow(f *Follower, it Item) {
+// Unfollow ends what Follow began, as far as the operations go. What was pushed
+// before stays pushed.
+func (x *Index) Unfollow(f *Follower, it Item, ops capture.Op) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if it.Lookup == WholeTable {
-		it.Table.whole = it.Table.whole.without(f)
+		it.Table.whole = it.Table.whole.without(f, ops)
 		return
 	}
 	l := it.Table.lookups[it.Lookup]
-	if rest := l.byKey[it.Key].without(f); len(rest) > 0 {
+	if it.Null {
+		l.nulls = l.nulls.without(f, ops)
+		return
+	}
+	if rest := l.byKey[it.Key].without(f, ops); len(rest) > 0 {
 		l.byKey[it.Key] = rest
 	} else {
 		delete(l.byKey, it.Key)
@@ -226,9 +259,12 @@ func (fs followers) with(f *Follower, ops capture.Op) followers {
 	}{f, ops})
 }
 
-func (fs followers) without(f *Follower) followers {
+func (fs followers) without(f *Follower, ops capture.Op) followers {
 	for i := range fs {
 		if fs[i].f == f {
+			if fs[i].ops &^= ops; fs[i].ops != 0 {
+				return fs
+			}
 			last := len(fs) - 1
 			fs[i] = fs[last]
 			fs[last].f = nil
@@ -236,6 +272,30 @@ func (fs followers) without(f *Follower) followers {
 		}
 	}
 	return fs
+}
+
+// Place returns the place of a column of the table's Key or Columns in its
+// rows, or false.
+func (t *Table) Place(column string) (int, bool) {
+	places, ok := t.places([]string{column})
+	if !ok {
+		return 0, false
+	}
+	return places[0], true
+}
+
+// Same reports whether a place holds equal values in two rows of the table,
+// equal as PostgreSQL sees numbers and keys.
+func (t *Table) Same(place int, x, y capture.Row) bool {
+	if x[place] == y[place] {
+		return true
+	}
+	if x[place].Null || y[place].Null || place >= len(t.canon) {
+		return false
+	}
+	was, _ := t.text(x, place)
+	now, _ := t.text(y, place)
+	return was == now
 }
 
 // LookupColumns returns the names of a lookup's columns.

@@ -43,6 +43,9 @@ func (t *Table) route(c *capture.Change, pos uint64) {
 		if hasNew && (!hadOld || now != was) {
 			l.touch(t, now, c, pos)
 		}
+		if len(l.nulls) > 0 && (null(l.places, c.Old) || null(l.places, c.New)) {
+			l.nulls.tell(t, c, pos)
+		}
 	}
 }
 
@@ -80,6 +83,7 @@ func (x *Index) Everyone(t *Table, yield func(*Follower)) {
 		}
 		visit(each.whole)
 		for _, l := range each.lookups {
+			visit(l.nulls)
 			for _, fs := range l.byKey {
 				visit(fs)
 			}

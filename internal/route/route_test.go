@@ -39,11 +39,13 @@ func row(id, author string) capture.Row {
 func TestRoute(t *testing.T) {
 	x, posts, author := posts()
 	byTable, byKey, byOwner, byNewOwner, other, inserts, twice := newEar(), newEar(), newEar(), newEar(), newEar(), newEar(), newEar()
+	orphans := newEar()
 	all := capture.Insert | capture.Update | capture.Delete
 	x.Follow(&byTable.Follower, route.Item{Table: posts, Lookup: route.WholeTable}, all, 0)
 	x.Follow(&byKey.Follower, route.Item{Table: posts, Lookup: 0, Key: "1"}, all, 0)
 	x.Follow(&byOwner.Follower, route.Item{Table: posts, Lookup: author, Key: "7"}, all, 0)
 	x.Follow(&byNewOwner.Follower, route.Item{Table: posts, Lookup: author, Key: "8"}, all, 0)
+	x.Follow(&orphans.Follower, route.Item{Table: posts, Lookup: author, Null: true}, all, 0)
 	x.Follow(&other.Follower, route.Item{Table: posts, Lookup: 0, Key: "2"}, all, 0)
 	x.Follow(&inserts.Follower, route.Item{Table: posts, Lookup: route.WholeTable}, capture.Insert, 0)
 	for _, it := range []route.Item{{Table: posts, Lookup: route.WholeTable}, {Table: posts, Lookup: 0, Key: "1"}, {Table: posts, Lookup: author, Key: "7"}} {
@@ -65,6 +67,7 @@ func TestRoute(t *testing.T) {
 		"row":       {byKey, []uint64{1, 2, 3, 4}},
 		"owner":     {byOwner, []uint64{2, 3}},
 		"new owner": {byNewOwner, []uint64{3, 4, 5}},
+		"no owner":  {orphans, []uint64{1, 2}},
 		"other row": {other, nil},
 		"inserts":   {inserts, []uint64{1}},
 		"twice":     {twice, []uint64{1, 2, 3, 4, 5}},
@@ -73,11 +76,17 @@ func TestRoute(t *testing.T) {
 			t.Errorf("%s heard %v, want %v", name, test.e.heard, test.want)
 		}
 	}
-	x.Unfollow(&byTable.Follower, route.Item{Table: posts, Lookup: route.WholeTable})
-	x.Unfollow(&byTable.Follower, route.Item{Table: posts, Lookup: route.WholeTable})
+	x.Unfollow(&byTable.Follower, route.Item{Table: posts, Lookup: route.WholeTable}, all)
+	x.Unfollow(&byTable.Follower, route.Item{Table: posts, Lookup: route.WholeTable}, all)
 	x.Route([]capture.Change{{Op: capture.Insert, Table: posts.Capture, New: row("9", "")}}, 6)
 	if len(byTable.heard) != 5 || len(inserts.heard) != 2 {
 		t.Errorf("after unfollowing: %v, and the one who stayed: %v", byTable.heard, inserts.heard)
+	}
+	x.Unfollow(&other.Follower, route.Item{Table: posts, Lookup: 0, Key: "2"}, capture.Insert|capture.Update)
+	x.Route([]capture.Change{{Op: capture.Update, Table: posts.Capture, Old: row("2", ""), New: row("2", "")}}, 7)
+	x.Route([]capture.Change{{Op: capture.Delete, Table: posts.Capture, Old: row("2", "")}}, 8)
+	if !slices.Equal(other.heard, []uint64{8}) {
+		t.Errorf("heard %v, want the one operation that was not given up", other.heard)
 	}
 }
 

@@ -1,0 +1,116 @@
+package rowsync
+
+import (
+	"fmt"
+	"maps"
+
+	"github.com/rowsync/rowsync/internal/route"
+)
+
+// told is what a Subscriber follows through targets: of one label, or of all
+// the watchers that have none.
+type told struct {
+	route.Follower
+	watcher *watched // nil without a label
+	items   map[route.Item]Op
+}
+
+// SubscribeTo follows targets: from now on the Subscriber gets each change that
+// one of them means as an event of its own, in the order of the commits, or a
+// [Reset] in place of changes that may have been missed. To follow a target
+// twice is to follow it once. Watchers without a label tell a change once
+// together, and one with a label tells it apart, with that label.
+//
+// If there is a mistake in any of the targets, none of them is followed and all
+// mistakes come back.
+func (s *Subscriber) SubscribeTo(targets ...Target) error {
+	aims, err := s.client.aims(targets)
+	if err != nil {
+		return fmt.Errorf("subscribe: %w", err)
+	}
+	if err := s.open(); err != nil {
+		return err
+	}
+	for i, a := range aims {
+		s.followAim(a)
+		s.client.logSubscription("rowsync: subscribed", a, targets[i])
+	}
+	return s.open()
+}
+
+// Unsubscribe ends what [Subscriber.SubscribeTo] began with the same targets,
+// for the operations that they name. Events that wait in the queue still come.
+func (s *Subscriber) Unsubscribe(targets ...Target) error {
+	aims, err := s.client.aims(targets)
+	if err != nil {
+		return fmt.Errorf("unsubscribe: %w", err)
+	}
+	for i, a := range aims {
+		s.unfollowAim(a)
+		s.client.logSubscription("rowsync: unsubscribed", a, targets[i])
+	}
+	return nil
+}
+
+func (s *Subscriber) followAim(a aim) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return
+	}
+	t := s.told[a.label]
+	if t == nil {
+		t = &told{watcher: a.label, items: map[route.Item]Op{}}
+		t.Owner, t.Push = s, s.pusher(a.label)
+		s.told[a.label] = t
+	}
+	t.items[a.item] |= a.ops
+	s.client.schema.index.Follow(&t.Follower, a.item, a.ops, 0)
+	s.setApart()
+}
+
+func (s *Subscriber) unfollowAim(a aim) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := s.told[a.label]
+	if t == nil {
+		return
+	}
+	if t.items[a.item] &^= a.ops; t.items[a.item] == 0 {
+		delete(t.items, a.item)
+	}
+	s.client.schema.index.Unfollow(&t.Follower, a.item, a.ops)
+	s.setApart()
+}
+
+// setApart notes the tables whose changes are not joined, s.mu being held.
+func (s *Subscriber) setApart() {
+	tables := map[*Table]bool{}
+	if t := s.told[nil]; t != nil {
+		for it := range maps.Keys(t.items) {
+			tables[it.Table.Capture] = true
+		}
+	}
+	s.apart.Store(&tables)
+}
+
+// pusher returns what the Index calls, locked, with the changes of a label, or
+// with "" those of all watchers without one.
+func (s *Subscriber) pusher(w *watched) func(t *route.Table, c *Change, pos uint64) {
+	if w == nil {
+		return s.push
+	}
+	return func(_ *route.Table, c *Change, pos uint64) {
+		if w.tells(c) {
+			s.queue.push(s.event(c, pos, w), rowID{})
+		}
+	}
+}
+
+// isTold reports whether the Subscriber follows an item through a target.
+func (s *Subscriber) isTold(it route.Item) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := s.told[nil]
+	return t != nil && t.items[it] != 0
+}
