@@ -23,8 +23,7 @@ import (
 // map. Each must hold the columns of the key; others that travel with the
 // watcher's changes, and its trigger columns, are null if they are left out.
 //
-// Broadcast returns when the events are queued. It may be called from any
-// goroutine, though not by the Tracer.
+// Broadcast returns when the events are queued.
 func (c *Client) Broadcast(t Target, before, after map[string]any) error {
 	a, err := c.aim(t)
 	if err != nil {

@@ -27,8 +27,18 @@
 //		posts, err = rowsync.Sync(ctx, sub, posts, ev)
 //	}
 //
-// [Subscriber.SubscribeTo] follows a whole model, a row by its key, or the rows
-// that refer to another, for programs that only want to be told.
+// # Only to be told
+//
+// A [Watch] names a table, or a model, and what shall travel with its changes.
+// [Subscriber.SubscribeTo] follows all of its rows, one by its key, or those
+// that refer to another row. Nothing is loaded or cached:
+//
+//	rowsync.Watch{Model: User{}, ExtraColumns: []string{"role_id"}}
+//
+//	sub.SubscribeTo(rowsync.On[User](rowsync.Updated).Where("role_id", 3))
+//	for ev, err := range sub.Events(ctx) {
+//		err = ev.Scan("id", &id)
+//	}
 //
 // # What is promised
 //

@@ -83,17 +83,7 @@ func (e Event) String() string {
 	if e.Table == nil {
 		return "no event"
 	}
-	row := e.New
-	if row == nil {
-		row = e.Old
-	}
-	key := make([]string, 0, len(e.Table.Key))
-	for i := range e.Table.Key {
-		if i < len(row) {
-			key = append(key, row[i].Text)
-		}
-	}
-	text := fmt.Sprintf("%s %s %v", e.Op, e.Table, key)
+	text := fmt.Sprintf("%s %s %v", e.Op, e.Table, e.Key())
 	if e.Label != "" {
 		return fmt.Sprintf("%q: %s", e.Label, text)
 	}

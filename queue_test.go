@@ -41,12 +41,12 @@ func TestQueueJoinsEventsOfARow(t *testing.T) {
 		events []*Event
 		want   string
 	}{
-		{[]*Event{change(Inserted, 1, "", "1"), change(Updated, 2, "1", "2")}, "[insert []→[{2 false}] @2]"},
-		{[]*Event{change(Updated, 1, "1", "2"), change(Updated, 2, "2", "3")}, "[update [{1 false}]→[{3 false}] @2]"},
-		{[]*Event{change(Updated, 1, "1", "2"), change(Deleted, 2, "2", "")}, "[delete [{1 false}]→[] @2]"},
-		{[]*Event{change(Inserted, 1, "", "1"), change(Deleted, 2, "1", "")}, "[delete [{1 false}]→[] @2]"},
-		{[]*Event{change(Deleted, 1, "1", ""), change(Inserted, 2, "", "2")}, "[update [{1 false}]→[{2 false}] @2]"},
-		{[]*Event{change(Updated, 1, "1", "2"), change(Updated, 1, "1", "2")}, "[update [{1 false}]→[{2 false}] @1]"},
+		{[]*Event{change(Inserted, 1, "", "1"), change(Updated, 2, "1", "2")}, "[insert []→[2] @2]"},
+		{[]*Event{change(Updated, 1, "1", "2"), change(Updated, 2, "2", "3")}, "[update [1]→[3] @2]"},
+		{[]*Event{change(Updated, 1, "1", "2"), change(Deleted, 2, "2", "")}, "[delete [1]→[] @2]"},
+		{[]*Event{change(Inserted, 1, "", "1"), change(Deleted, 2, "1", "")}, "[delete [1]→[] @2]"},
+		{[]*Event{change(Deleted, 1, "1", ""), change(Inserted, 2, "", "2")}, "[update [1]→[2] @2]"},
+		{[]*Event{change(Updated, 1, "1", "2"), change(Updated, 1, "1", "2")}, "[update [1]→[2] @1]"},
 	}
 	for _, test := range tests {
 		q := newQueue(10)
@@ -65,7 +65,7 @@ func TestQueueOverflow(t *testing.T) {
 	for pos := range uint64(10) {
 		q.push(change(Updated, pos+1, "1", "2"), rowID{key: mapper.Key(fmt.Sprint(pos))})
 	}
-	want := "[reset update [{1 false}]→[{2 false}] @8 update [{1 false}]→[{2 false}] @9]"
+	want := "[reset update [1]→[2] @8 update [1]→[2] @9]"
 	got := taken(q)
 	if len(got) == 0 || got[0] != "reset" || len(got) > 3 {
 		t.Errorf("got %s, want something like %s", got, want)
@@ -80,13 +80,13 @@ func TestQueueResetTakesThePlace(t *testing.T) {
 	q.push(change(Updated, 1, "1", "2"), a)
 	q.pushReset(&Event{Reset: &Reset{Table: &Table{}}})
 	q.push(change(Updated, 2, "2", "3"), a)
-	if got := fmt.Sprint(taken(q)); got != "[update [{1 false}]→[{2 false}] @1 reset update [{2 false}]→[{3 false}] @2]" {
+	if got := fmt.Sprint(taken(q)); got != "[update [1]→[2] @1 reset update [2]→[3] @2]" {
 		t.Errorf("got %s", got)
 	}
 	q.push(change(Updated, 3, "1", "2"), a)
 	q.pushReset(&Event{Reset: &Reset{}})
 	q.push(change(Updated, 4, "2", "3"), a)
-	if got := fmt.Sprint(taken(q)); got != "[reset update [{2 false}]→[{3 false}] @4]" {
+	if got := fmt.Sprint(taken(q)); got != "[reset update [2]→[3] @4]" {
 		t.Errorf("got %s", got)
 	}
 }
@@ -151,7 +151,7 @@ func TestQueueKeepsStatesBetween(t *testing.T) {
 		q.push(change(op, uint64(pos+1), rows[0], rows[1]), a)
 	}
 	events, _ := q.take(10)
-	if len(events) != 1 || fmt.Sprint(events[0].rows()) != "[[{2 false}] [{3 false}] [{1 false}] [{4 false}]]" {
+	if len(events) != 1 || fmt.Sprint(events[0].rows()) != "[[2] [3] [1] [4]]" {
 		t.Errorf("%d events, states %v", len(events), events[0].rows())
 	}
 	for pos := range uint64(100) {

@@ -55,71 +55,78 @@ type Watch struct {
 
 // draw implements [Watcher].
 func (w Watch) draw(b *blueprint) error {
-	bound := &watched{watch: w, ops: w.On, made: w.String()}
-	var errs []error
-	wrong := func(format string, args ...any) {
-		errs = append(errs, fmt.Errorf("watch %s: "+format, append([]any{bound.made}, args...)...))
+	bound := &watched{watch: w, made: w.String()}
+	errs := append(w.drawTable(b, bound), w.drawOperations(bound)...)
+	for field, column := range w.Fields {
+		if field == "" || column == "" {
+			errs = append(errs, fmt.Errorf("Fields maps %q to %q: both need a name", field, column))
+		}
 	}
+	if len(errs) == 0 {
+		return b.addWatch(bound)
+	}
+	for i, err := range errs {
+		errs[i] = fmt.Errorf("watch %s: %w", bound.made, err)
+	}
+	return errors.Join(errs...)
+}
+
+// drawTable finds the table, by the model or by its name.
+func (w Watch) drawTable(b *blueprint, bound *watched) (errs []error) {
 	switch {
 	case w.Model == nil && w.Table == "":
-		wrong("neither Model nor Table is set: set Model to a value of a struct type, or Table and Label")
+		return []error{errors.New("neither Model nor Table is set: set Model to a value of a struct type, or Table and Label")}
 	case w.Model == nil:
 		bound.name = catalog.Name{Schema: w.Schema, Table: w.Table}
 		if w.Schema == "" {
 			bound.name.Schema = "public"
 		}
 		if w.Label == "" {
-			wrong("Label is missing: a table without a model is subscribed to by label")
+			errs = append(errs, errors.New("Label is missing: a table without a model is subscribed to by label"))
 		}
-	default:
-		for _, set := range []struct {
-			field string
-			is    bool
-		}{
-			{"Schema", w.Schema != ""}, {"Table", w.Table != ""}, {"Key", len(w.Key) > 0},
-			{"AssociationColumns", len(w.AssociationColumns) > 0}, {"Fields", len(w.Fields) > 0},
-		} {
-			if set.is {
-				wrong("%s is set beside Model, which says it already: leave one of the two out", set.field)
-			}
-		}
-		t := reflect.TypeOf(w.Model)
-		if t.Kind() == reflect.Pointer {
-			t = t.Elem()
-		}
-		m, err := modelOf(b.registry, t)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("watch %s: %w", bound.made, err))
-			break
-		}
-		bound.model, bound.name = m, tableName(m)
+		return errs
 	}
-	if w.On&^AnyOp != 0 {
-		wrong("On is %q: name Inserted, Updated, Deleted or several of them", w.On)
-	}
-	if len(w.TriggerColumns) > 0 {
-		if bound.ops == 0 {
-			bound.ops = Updated
-		}
-		if bound.ops != Updated {
-			wrong("TriggerColumns go with updates only, and On is %q: set On to Updated, and watch the rest apart", bound.ops)
-		}
-		if w.Label == "" {
-			wrong("Label is missing: a watcher with TriggerColumns needs one, for its model and operation name the watcher of every update")
+	for field, set := range map[string]bool{
+		"Schema": w.Schema != "", "Table": w.Table != "", "Key": len(w.Key) > 0,
+		"AssociationColumns": len(w.AssociationColumns) > 0, "Fields": len(w.Fields) > 0,
+	} {
+		if set {
+			errs = append(errs, fmt.Errorf("%s is set beside Model, which says it already: leave one of the two out", field))
 		}
 	}
-	if bound.ops == 0 {
+	t := reflect.TypeOf(w.Model)
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	m, err := modelOf(b.registry, t)
+	if err != nil {
+		return append(errs, err)
+	}
+	bound.model, bound.name = m, tableName(m)
+	return errs
+}
+
+// drawOperations finds the operations, and checks what goes with them.
+func (w Watch) drawOperations(bound *watched) (errs []error) {
+	bound.ops = w.On
+	switch {
+	case w.On&^AnyOp != 0:
+		errs = append(errs, fmt.Errorf("On is %q: name Inserted, Updated, Deleted or several of them", w.On))
+	case w.On == 0 && len(w.TriggerColumns) > 0:
+		bound.ops = Updated
+	case w.On == 0:
 		bound.ops = AnyOp
 	}
-	for field, column := range w.Fields {
-		if field == "" || column == "" {
-			wrong("Fields maps %q to %q: both need a name", field, column)
-		}
+	if len(w.TriggerColumns) == 0 {
+		return errs
 	}
-	if err := errors.Join(errs...); err != nil {
-		return err
+	if bound.ops != Updated {
+		errs = append(errs, fmt.Errorf("TriggerColumns go with updates only, and On is %q: set On to Updated, and watch the rest apart", w.On))
 	}
-	return b.addWatch(bound)
+	if w.Label == "" {
+		errs = append(errs, errors.New("Label is missing: a watcher with TriggerColumns needs one, for its model and operation name the watcher of every update"))
+	}
+	return errs
 }
 
 // String names the watcher for messages: by its label, and its model or table.

@@ -72,6 +72,14 @@ type Value struct {
 	Null bool
 }
 
+// String returns the text, or "null".
+func (v Value) String() string {
+	if v.Null {
+		return "null"
+	}
+	return v.Text
+}
+
 // Row holds the values of a table's Key columns, then those of its Columns and
 // then those of its Compared, in the order of [Table].
 type Row []Value
