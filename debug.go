@@ -26,7 +26,7 @@ func (s *schema) findDebugged(log *slog.Logger) {
 // debug logs what a watcher does, with the watcher's name.
 func (c *Client) debug(w *watched, message string, args ...any) {
 	if level, on := c.noisy(w); on {
-		c.log.Log(context.Background(), level, message, append([]any{"watcher", w.named(), "table", w.name.String()}, args...)...)
+		c.log.Log(context.Background(), level, message, append([]any{"watcher", w.named(), "table", w.name.String()}, args...)...) //nolint:sloglint // its callers' messages are literals
 	}
 }
 

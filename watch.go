@@ -59,7 +59,7 @@ func (w Watch) draw(b *blueprint) error {
 	errs := append(w.drawTable(b, bound), w.drawOperations(bound)...)
 	for field, column := range w.Fields {
 		if field == "" || column == "" {
-			errs = append(errs, fmt.Errorf("Fields maps %q to %q: both need a name", field, column))
+			errs = append(errs, fmt.Errorf("option Fields maps %q to %q: both need a name", field, column))
 		}
 	}
 	if len(errs) == 0 {
@@ -82,7 +82,7 @@ func (w Watch) drawTable(b *blueprint, bound *watched) (errs []error) {
 			bound.name.Schema = "public"
 		}
 		if w.Label == "" {
-			errs = append(errs, errors.New("Label is missing: a table without a model is subscribed to by label"))
+			errs = append(errs, errors.New("option Label is missing: a table without a model is subscribed to by label"))
 		}
 		return errs
 	}
@@ -91,7 +91,7 @@ func (w Watch) drawTable(b *blueprint, bound *watched) (errs []error) {
 		"AssociationColumns": len(w.AssociationColumns) > 0, "Fields": len(w.Fields) > 0,
 	} {
 		if set {
-			errs = append(errs, fmt.Errorf("%s is set beside Model, which says it already: leave one of the two out", field))
+			errs = append(errs, fmt.Errorf("option %s is set beside Model, which says it already: leave one of the two out", field))
 		}
 	}
 	t := reflect.TypeOf(w.Model)
@@ -111,7 +111,7 @@ func (w Watch) drawOperations(bound *watched) (errs []error) {
 	bound.ops = w.On
 	switch {
 	case w.On&^AnyOp != 0:
-		errs = append(errs, fmt.Errorf("On is %q: name Inserted, Updated, Deleted or several of them", w.On))
+		errs = append(errs, fmt.Errorf("option On is %q: name Inserted, Updated, Deleted or several of them", w.On))
 	case w.On == 0 && len(w.TriggerColumns) > 0:
 		bound.ops = Updated
 	case w.On == 0:
@@ -121,10 +121,10 @@ func (w Watch) drawOperations(bound *watched) (errs []error) {
 		return errs
 	}
 	if bound.ops != Updated {
-		errs = append(errs, fmt.Errorf("TriggerColumns go with updates only, and On is %q: set On to Updated, and watch the rest apart", w.On))
+		errs = append(errs, fmt.Errorf("option TriggerColumns goes with updates only, and On is %q: set On to Updated, and watch the rest apart", w.On))
 	}
 	if w.Label == "" {
-		errs = append(errs, errors.New("Label is missing: a watcher with TriggerColumns needs one, for its model and operation name the watcher of every update"))
+		errs = append(errs, errors.New("option Label is missing: a watcher with TriggerColumns needs one, for its model and operation name the watcher of every update"))
 	}
 	return errs
 }

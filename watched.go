@@ -71,9 +71,9 @@ func (w *watched) resolve(t *catalog.Table, limit int) error {
 		for _, name := range names {
 			switch column, ok := w.column(name); {
 			case !ok:
-				wrong("%s names %q, and table %s has no such column; it has: %s", option, name, t.Name, strings.Join(w.names(), ", "))
+				wrong("option %s names %q, and table %s has no such column; it has: %s", option, name, t.Name, strings.Join(w.names(), ", "))
 			case slices.Contains(found, column):
-				wrong("%s names column %q twice", option, column)
+				wrong("option %s names column %q twice", option, column)
 			default:
 				found = append(found, column)
 			}
@@ -81,18 +81,18 @@ func (w *watched) resolve(t *catalog.Table, limit int) error {
 		return found
 	}
 	if label := w.watch.Label; len(label) > limit {
-		wrong("Label is %d bytes longer than the %d that a name may have in PostgreSQL", len(label)-limit, limit)
+		wrong("option Label is %d bytes longer than the %d that a name may have in PostgreSQL", len(label)-limit, limit)
 	}
 	for field, column := range w.watch.Fields {
 		if t.Column(column) == nil {
-			wrong("Fields maps %q to %q, and table %s has no such column; it has: %s", field, column, t.Name, strings.Join(t.ColumnNames(), ", "))
+			wrong("option Fields maps %q to %q, and table %s has no such column; it has: %s", field, column, t.Name, strings.Join(t.ColumnNames(), ", "))
 		}
 	}
 	switch {
 	case len(w.watch.Key) > 0:
 		w.key = columns("Key", w.watch.Key)
 	case w.model != nil:
-		w.key = columns("the model's key", columnNames(w.model.Key))
+		w.key = columns("Model", columnNames(w.model.Key))
 	case len(t.Key) > 0:
 		w.key = t.Key
 	default:
