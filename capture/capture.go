@@ -54,6 +54,9 @@ type Table struct {
 	// changed, without those of Key and Columns. In place of a long value a
 	// Source may give a digest, which is equal for equal values.
 	Compared []string
+	// OnlyChanged says that an update which leaves every captured value as it
+	// was need not be told.
+	OnlyChanged bool
 	// Ops is the set of operations to capture; none means all of them. TRUNCATE
 	// is captured whatever it says.
 	Ops Op

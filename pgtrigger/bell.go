@@ -18,7 +18,7 @@ type bell struct {
 	entry *entry // nil: to be polled, or not of this reader's definitions
 }
 
-// parseBell reads a payload: [xid, ctid, def, op, at, origin, was, now] or
+// parseBell reads a payload: [xid, command, def, op, at, origin, was, now] or
 // [xid, null, def].
 func parseBell(payload string, defs *defSet) (bell, error) {
 	var b bell
@@ -32,8 +32,8 @@ func parseBell(payload string, defs *defSet) (bell, error) {
 	if len(parts) != 3 && len(parts) != 8 {
 		return b, fmt.Errorf("%d parts", len(parts))
 	}
-	var xid, place string
-	if err := unmarshal(parts[:3], &xid, &place, &b.def); err != nil {
+	var xid, command string
+	if err := unmarshal(parts[:3], &xid, &command, &b.def); err != nil {
 		return b, err
 	}
 	var err error
@@ -44,10 +44,11 @@ func parseBell(payload string, defs *defSet) (bell, error) {
 	if def == nil || len(parts) == 3 {
 		return b, nil
 	}
-	e := entry{entryID: entryID{xid: b.xid}, def: def}
-	if _, err := fmt.Sscanf(place, "(%d,%d)", &e.block, &e.line); err != nil {
-		return b, fmt.Errorf("place %q: %w", place, err)
+	number, err := strconv.ParseUint(command, 10, 32)
+	if err != nil {
+		return b, err
 	}
+	e := entry{entryID: entryID{b.xid, uint32(number)}, def: def}
 	var (
 		op       string
 		was, now [][]*string

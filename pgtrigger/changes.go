@@ -11,7 +11,7 @@ import (
 
 // order sorts entries into the order of delivery: transactions by the clock of
 // their last entry, those in first before all others, and the entries of a
-// transaction by the clock.
+// transaction in the order in which they were written.
 //
 // Of two transactions that changed the same row, the later waited for the
 // earlier to commit before its statement went on, and wrote its entry after
@@ -23,7 +23,7 @@ func order(entries []entry, first map[uint64]bool) {
 	}
 	slices.SortStableFunc(entries, func(a, b entry) int {
 		if a.xid == b.xid {
-			return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.block, b.block), cmp.Compare(a.line, b.line))
+			return cmp.Compare(a.command, b.command)
 		}
 		if first[a.xid] != first[b.xid] {
 			if first[a.xid] {
@@ -42,6 +42,9 @@ func (e *entry) unknown() bool {
 
 // appendChanges appends what the entry's statement did, row by row.
 func (e *entry) appendChanges(changes []capture.Change) []capture.Change {
+	if !e.def.table.Captures(e.op) {
+		return changes // half of a move, or what only was captured to know of moves
+	}
 	c := capture.Change{Op: e.op, Table: e.def.table, TxID: e.xid, At: time.UnixMicro(e.at).UTC(), Origin: e.origin}
 	switch {
 	case e.op == capture.Truncate:

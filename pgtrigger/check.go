@@ -2,93 +2,172 @@ package pgtrigger
 
 import (
 	"context"
-	"errors"
+	"log/slog"
 	"time"
 
 	"github.com/rowsync/rowsync/capture"
 )
 
-// checkInterval is how often the reader looks whether its triggers are there.
-const checkInterval = 15 * time.Second
-
-var errGone = errors.New("triggers are missing")
+// captured is what the reader knows of one of its tables.
+type captured struct {
+	table   *capture.Table
+	def     *definition
+	install string // its triggers as they were last seen, see inspection
+	trouble error  // why its changes are not captured; nil: they are
+	stirred bool   // in trouble, it was changed since the Sink was last told
+}
 
 // install makes sure that changes are captured, before a session begins.
 func (r *reader) install(ctx context.Context) error {
-	r.checked = time.Now()
-	if !r.isStarted() {
-		defs, err := r.src.resolve(ctx, r.ses.conn, r.tables)
-		if err != nil {
+	r.checked, r.suspicious = time.Now(), false
+	r.claimed = map[int32]bool{}
+	if r.isStarted() {
+		if err := r.claim(ctx); err != nil {
 			return err
 		}
-		r.defs = newDefSet(defs)
-		if err := r.src.install(ctx, r.ses.conn, defs); err != nil {
-			return err
-		}
-		return r.look(ctx)
+		return r.look(ctx, true)
 	}
-	if err := r.look(ctx); err != nil {
-		return err
-	}
-	for d, missing := range r.blind {
-		if !missing {
-			continue
-		}
-		// What is wrong with one table must not keep the others from being
-		// followed. Should the journal itself be gone, reading it will say so.
-		if err := r.src.install(ctx, r.ses.conn, []*definition{d}); err != nil {
-			r.log.Error("rowsync: the changes of a table are not captured", "table", d.table.String(), "err", err)
-		}
-	}
-	return r.look(ctx)
-}
-
-// look brings blind up to date.
-func (r *reader) look(ctx context.Context) error {
-	in, err := r.src.inspect(ctx, r.ses.conn, r.defs.all)
+	defs, err := r.src.resolve(ctx, r.ses.conn, r.tables)
 	if err != nil {
 		return err
 	}
-	for _, d := range r.defs.all {
-		missing := in.lacks(d) || !in.journal || !in.state
-		known, seen := r.installs[d]
-		anew := seen && known != in.installs[d] // by another node, say
-		if _, was := r.blind[d]; missing || was || anew {
-			r.blind[d] = missing
-		}
-		if !missing {
-			r.installs[d] = in.installs[d]
-		}
+	r.defs = newDefSet(defs)
+	if err := r.claim(ctx); err != nil {
+		return err
 	}
+	if err := r.src.install(ctx, r.ses.conn, defs, r.src.retryLocks); err != nil {
+		return err
+	}
+	if r.seen, err = r.fingerprint(ctx); err != nil {
+		return err
+	}
+	in, err := r.src.inspect(ctx, r.ses.conn, defs)
+	if err != nil {
+		return err
+	}
+	r.captured = nil
+	for _, d := range defs {
+		r.captured = append(r.captured, &captured{table: d.table, def: d, install: in.installs[d]})
+	}
+	r.shapes = in.shapes
+	r.src.dropStrays(ctx, r.ses.conn, defs...)
 	return nil
 }
 
-// resetMended tells the sink of tables whose triggers are back.
-func (r *reader) resetMended() {
-	for d, missing := range r.blind {
-		if !missing {
-			delete(r.blind, d)
-			r.reset(capture.Reset{Table: d.table, Reason: "its triggers had been gone"})
+// check looks, from time to time and when something seems wrong, whether
+// anything has changed that capture depends on.
+func (r *reader) check() error {
+	due := r.src.opts.SafetyPoll > 0 && time.Since(r.checked) >= r.src.opts.SafetyPoll
+	if !due && !r.suspicious {
+		return nil
+	}
+	r.checked, r.suspicious = time.Now(), false
+	if err := r.ses.expectAnswer(); err != nil {
+		return err
+	}
+	seen, err := r.fingerprint(r.ses.ctx)
+	if err != nil {
+		return err
+	}
+	if seen == r.seen && !r.troubled() {
+		return nil
+	}
+	if err := r.look(r.ses.ctx, seen != r.seen); err != nil {
+		return err
+	}
+	if due {
+		r.tellStirred()
+	}
+	if len(r.mended) == 0 {
+		return nil
+	}
+	if _, err := r.poll(); err != nil { // so that a Reset of everything, if there is one, comes first
+		return err
+	}
+	r.tellMended()
+	return nil
+}
+
+// troubled reports whether the changes of a table are not captured.
+func (r *reader) troubled() bool { return r.trouble != nil || len(r.inTrouble()) > 0 }
+
+// inTrouble returns the tables whose changes are not captured.
+func (r *reader) inTrouble() []*captured {
+	var list []*captured
+	for _, c := range r.captured {
+		if c.trouble != nil {
+			list = append(list, c)
+		}
+	}
+	return list
+}
+
+// suspect makes check look at once: a statement's rows could not be read. That
+// is known of a table that is in trouble, and then looking takes its time.
+func (r *reader) suspect(d *definition) {
+	for _, c := range r.captured {
+		if c.def == d && c.trouble == nil {
+			r.suspicious = true
 		}
 	}
 }
 
-// check makes sure, from time to time, that nobody has dropped a trigger or
-// made a table anew. Beginning a new session mends what is missing.
-func (r *reader) check() error {
-	if r.src.opts.SafetyPoll < 0 || time.Since(r.checked) < checkInterval {
-		return nil
+// putOff reports whether the definition's table is known to be in trouble. Then
+// its statements do not cause a Reset each, but one together in a SafetyPoll.
+func (r *reader) putOff(d *definition) bool {
+	for _, c := range r.captured {
+		if c.def == d && c.trouble != nil && r.src.opts.SafetyPoll > 0 {
+			c.stirred = true
+			return true
+		}
 	}
-	r.checked = time.Now()
-	if err := r.ses.expectAnswer(); err != nil {
-		return err
+	return false
+}
+
+// tellStirred tells the Sink of what was put off.
+func (r *reader) tellStirred() {
+	for _, c := range r.captured {
+		if c.stirred && c.trouble != nil {
+			r.reset(capture.Reset{Table: c.table, Reason: "it was changed while its changes are not captured"})
+		}
+		c.stirred = false
 	}
-	known := len(r.blind)
-	if err := r.look(r.ses.ctx); err != nil {
-		return err
+}
+
+// lost tells of a table whose changes are not captured, once for each reason.
+func (r *reader) lost(c *captured, wrong error) {
+	if c.trouble != nil && c.trouble.Error() == wrong.Error() {
+		return
 	}
-	if known == 0 && len(r.blind) == 0 {
-		return nil
+	c.trouble = wrong
+	r.reset(capture.Reset{Table: c.table, Reason: "its changes are not captured", Err: wrong})
+}
+
+// tellMended tells the Sink of what look has mended.
+func (r *reader) tellMended() {
+	mended := r.mended
+	r.mended = nil
+	for _, reset := range mended {
+		if reset.Table == nil {
+			r.reset(reset)
+			return // which stands for all of them
+		}
 	}
-	return errGone
+	for _, reset := range mended {
+		r.reset(reset)
+	}
+}
+
+// reset tells the Sink of a gap.
+func (r *reader) reset(reset capture.Reset) {
+	table := "all"
+	if reset.Table != nil {
+		table = reset.Table.String()
+	}
+	if reset.Err != nil {
+		r.log.Error("rowsync: changes are not captured", "table", table, "err", reset.Err)
+	} else {
+		r.often.tell(slog.LevelWarn, "reset "+table+reset.Reason, "rowsync: changes may have been missed", "table", table, "reason", reset.Reason)
+	}
+	r.sink.Reset(reset)
 }

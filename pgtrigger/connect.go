@@ -29,7 +29,7 @@ const settle = `select set_config(s.name, s.value, false) from (values
 	('default_transaction_isolation', 'read committed'), ('default_transaction_read_only', 'off'),
 	('default_transaction_deferrable', 'off'), ('synchronous_commit', 'off'),
 	('search_path', 'pg_catalog, pg_temp'), ('client_encoding', 'UTF8'),
-	('application_name', 'rowsync'), ('client_min_messages', 'warning'),
+	('application_name', concat_ws(': ', 'rowsync', nullif(nullif(current_setting('application_name'), ''), 'rowsync'))), ('client_min_messages', 'warning'),
 	('enable_seqscan', 'off'), ('enable_bitmapscan', 'off'), ('max_parallel_workers_per_gather', '0'),
 	('jit', 'off'), ('plan_cache_mode', 'force_generic_plan')
 ) as s(name, value) join pg_catalog.pg_settings using (name)`
@@ -43,7 +43,11 @@ type session struct {
 	ctx      context.Context
 	patience time.Duration // answerTimeout
 	bells    []string      // payloads received and not yet looked at
+	// maxBacklog is Options.MaxBacklog.
+	maxBacklog int64
 }
+
+var errStandby = errors.New("the server is a standby; capture needs the primary")
 
 // connect opens the reader's connection.
 func (s *Source) connect(ctx context.Context) (*session, error) {
@@ -56,7 +60,7 @@ func (s *Source) connect(ctx context.Context) (*session, error) {
 			return nil, fmt.Errorf("connect: %w", err)
 		}
 	}
-	ses := &session{patience: s.patience}
+	ses := &session{patience: s.patience, maxBacklog: s.opts.MaxBacklog}
 	config.Tracer = nil // it would see every poll
 	config.OnNotification = func(_ *pgconn.PgConn, n *pgconn.Notification) {
 		if n.Channel == s.names.Channel {
@@ -75,7 +79,7 @@ func (s *Source) connect(ctx context.Context) (*session, error) {
 	}
 	if standby {
 		ses.close()
-		return nil, errors.New("connect: the server is a standby; capture needs the primary")
+		return nil, fmt.Errorf("connect: %w", errStandby)
 	}
 	if _, err := conn.Exec(ctx, settle); err != nil {
 		ses.close()

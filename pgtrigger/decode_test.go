@@ -77,7 +77,7 @@ func FuzzDecodeRows(f *testing.F) {
 
 func FuzzParseBell(f *testing.F) {
 	defs := newDefSet([]*definition{{table: posts(), id: 7, columns: []string{"id", "author_id"}, places: []int{0, 1}}})
-	f.Add(`["730","(0,1)",7,"U",1700000000000000,null,[["1","2"]],[["1",null]]]`)
+	f.Add(`["730","12",7,"U",1700000000000000,null,[["1","2"]],[["1",null]]]`)
 	f.Add(`["730",null,7]`)
 	f.Add(`["730",null,8,1]`)
 	f.Fuzz(func(_ *testing.T, payload string) {
@@ -132,7 +132,7 @@ func TestPairChangedKeys(t *testing.T) {
 
 // Transactions are ordered by their last entry and stay in one piece.
 func TestOrder(t *testing.T) {
-	e := func(xid uint64, at int64) entry { return entry{entryID: entryID{xid: xid}, at: at} }
+	e := func(xid uint64, at int64) entry { return entry{entryID: entryID{xid, uint32(at)}, at: at} }
 	entries := []entry{e(9, 5), e(7, 6), e(8, 2), e(9, 1), e(7, 3), e(5, 9)}
 	order(entries, map[uint64]bool{5: true})
 	var got []int64

@@ -25,17 +25,32 @@ const (
 // share them and different ones stand side by side.
 type definition struct {
 	table *capture.Table
+	way   way
 	hash  string // 16 hexadecimal digits
 	id    int64  // the same as a number: journal.def
 	// columns are the captured columns in the order of the entries: the key,
-	// then the others sorted, so that their order in table does not matter.
+	// then those of Columns and those of Compared, each sorted, so that their
+	// order in table does not matter.
 	columns []string
-	// places says where in a Row the value of each of columns belongs.
+	// places says where in a Row the value of each of columns belongs. With
+	// way.moves there is one more, for what says how a row moved.
 	places []int
+	// ops are the operations that have a trigger each: of triggerOps.
+	ops []string
 
-	function string   // the DDL of the function
-	body     string   // what pg_proc.prosrc shows once it is there
-	triggers []string // the DDL of the triggers, one for each of triggerOps
+	function string // the DDL of the function
+	body     string // what pg_proc.prosrc shows once it is there
+}
+
+// way is how the changes of a table are seen.
+type way struct {
+	// rows: by row triggers, where statement triggers do not see everything.
+	rows bool
+	// moves: the table is partitioned, so that an UPDATE may move a row, which
+	// PostgreSQL makes a DELETE and an INSERT of.
+	moves bool
+	// always: whatever session_replication_role is, see [Options.Always].
+	always bool
 }
 
 // keys is how many of the columns are the key.
@@ -47,22 +62,45 @@ func (d *definition) functionName() string { return "capture_" + d.hash }
 // triggerName is the name of the trigger for the operation.
 func (d *definition) triggerName(op string) string { return "rowsync_" + d.hash + "_" + op }
 
-// triggerOps are the operations that have a trigger each.
+// triggerNames are the names of the triggers on the table.
+func (d *definition) triggerNames() []string {
+	list := make([]string, len(d.ops))
+	for i, op := range d.ops {
+		list[i] = d.triggerName(op)
+	}
+	return list
+}
+
+// triggerOps are the operations that may have a trigger each.
 var triggerOps = []string{"insert", "update", "delete", "truncate"}
 
 // define makes the definition for a table; columns come from the catalog.
-func define(n names, table *capture.Table, columns *catalog.Table, maxRows int, bell bool) (*definition, error) {
-	d := &definition{table: table}
+func (s *Source) define(table *capture.Table, columns *catalog.Table, w way) (*definition, error) {
+	d := &definition{table: table, way: w}
 	d.order()
-	settings := settingsFor(d.columns, columns)
+	for i, op := range []capture.Op{capture.Insert, capture.Update, capture.Delete, capture.Truncate} {
+		// Of a row that moved, only both of its halves together tell that it did.
+		if table.Captures(op) || w.moves && op != capture.Update {
+			d.ops = append(d.ops, triggerOps[i])
+		}
+	}
 	// The hash covers all the SQL, made with a hash of zeros.
 	d.hash = strings.Repeat("0", 16)
-	if err := d.render(n, settings, maxRows, bell); err != nil {
+	if err := d.render(s, columns); err != nil {
 		return nil, err
 	}
-	sum := sha256.Sum256([]byte(d.function + strings.Join(d.triggers, "")))
-	d.hash, d.id = hex.EncodeToString(sum[:8]), int64(binary.BigEndian.Uint64(sum[:8]))
-	if err := d.render(n, settings, maxRows, bell); err != nil {
+	sum := sha256.New()
+	sum.Write([]byte(d.function))
+	for _, op := range d.ops {
+		ddl, err := d.trigger(s.names, op, d.table.Schema, d.table.Name, "create trigger")
+		if err != nil {
+			return nil, err
+		}
+		sum.Write([]byte(ddl))
+	}
+	digest := sum.Sum(nil)
+	d.hash, d.id = hex.EncodeToString(digest[:8]), int64(binary.BigEndian.Uint64(digest[:8]))
+	if err := d.render(s, columns); err != nil {
 		return nil, err
 	}
 	return d, nil
@@ -71,42 +109,50 @@ func define(n names, table *capture.Table, columns *catalog.Table, maxRows int, 
 // order sets columns and places.
 func (d *definition) order() {
 	t := d.table
-	d.columns = slices.Concat(t.Key, slices.Sorted(slices.Values(t.Columns)))
-	for i, name := range d.columns {
-		place := i
-		if i >= len(t.Key) {
-			place = len(t.Key) + slices.Index(t.Columns, name)
+	place := 0
+	for _, list := range [][]string{t.Key, t.Columns, t.Compared} {
+		sorted := list
+		if place > 0 {
+			sorted = slices.Sorted(slices.Values(list))
 		}
+		for _, name := range sorted {
+			d.columns = append(d.columns, name)
+			d.places = append(d.places, place+slices.Index(list, name))
+		}
+		place += len(list)
+	}
+	if d.way.moves {
 		d.places = append(d.places, place)
 	}
 }
 
-// render sets function, body and triggers from the hash and the columns.
-func (d *definition) render(n names, settings []string, maxRows int, bell bool) error {
-	values, columns := make([]string, len(d.columns)), make([]string, len(d.columns))
+// render sets function and body from the hash and the columns.
+func (d *definition) render(s *Source, columns *catalog.Table) error {
+	n := s.names
+	list := make([]string, len(d.columns))
 	for i, name := range d.columns {
-		columns[i] = ident(name)
-		values[i] = "r." + columns[i] + "::text"
+		list[i] = ident(name)
 	}
 	data := struct {
 		names
 		ID                                               int64
-		Function, Table, Values, Names, Body, Comment    string
+		Function, Names, Body, Comment                   string
+		Values, Old, New                                 string // of the columns: of a row r, of OLD and of NEW
 		Settings                                         []string
-		Bell                                             bool
+		Rows, Bell, OnlyChanged                          bool
 		MaxRows, MaxBytes, MaxSmall, MaxPayload, KeyMask int
-		Trigger                                          func(op string) string
 	}{
 		names:    n,
 		ID:       d.id,
 		Function: ident(n.namespace, d.functionName()),
-		Table:    ident(d.table.Schema, d.table.Name),
-		Values:   strings.Join(values, ", "),
-		Names:    strings.Join(columns, ", "),
-		Settings: settings,
-		Bell:     bell,
-		MaxRows:  maxRows, MaxBytes: maxEntry, MaxSmall: maxSmall, MaxPayload: maxPayload, KeyMask: keyMask,
-		Trigger: func(op string) string { return ident(d.triggerName(op)) },
+		Names:    strings.Join(list, ", "),
+		Values:   d.values("r", columns),
+		Old:      d.values("old", columns),
+		New:      d.values("new", columns),
+		Settings: settingsFor(d.columns, columns),
+		Rows:     d.way.rows, OnlyChanged: d.table.OnlyChanged,
+		Bell:     !s.opts.NoBell,
+		MaxRows:  s.opts.MaxRows, MaxBytes: maxEntry, MaxSmall: maxSmall, MaxPayload: maxPayload, KeyMask: keyMask,
 	}
 	var err error
 	if data.Comment, err = d.comment(n); err != nil {
@@ -116,12 +162,20 @@ func (d *definition) render(n names, settings []string, maxRows int, bell bool) 
 		return err
 	}
 	data.Body = d.body
-	if d.function, err = render("capture.sql", data); err != nil {
-		return err
-	}
-	triggers, err := render("triggers.sql", data)
-	d.triggers = strings.SplitAfter(strings.TrimSuffix(triggers, "\n"), ";\n")
+	d.function, err = render("capture.sql", data)
 	return err
+}
+
+// trigger returns the DDL of the trigger for an operation on the table or on one
+// that belongs to it; create is how it begins.
+func (d *definition) trigger(n names, op, schema, table, create string) (string, error) {
+	return render("trigger.sql", struct {
+		Create, Name, Op, On, Function string
+		Rows, Always                   bool
+	}{
+		create, ident(d.triggerName(op)), op, ident(schema, table), ident(n.namespace, d.functionName()),
+		d.way.rows && op != "truncate", d.way.always,
+	})
 }
 
 // format is the version of what stands in the database: the tables of the
@@ -130,6 +184,10 @@ const format = 1
 
 // comment says who made an object, for people and for cleaning up.
 func (d *definition) comment(n names) (string, error) {
+	extra, ops := d.keys()+len(d.table.Columns), ""
+	if d.table.Ops != 0 {
+		ops = d.table.Ops.String()
+	}
 	text, err := json.Marshal(struct {
 		Format     int      `json:"rowsync"`
 		Namespace  string   `json:"namespace"`
@@ -138,7 +196,9 @@ func (d *definition) comment(n names) (string, error) {
 		Table      string   `json:"table"`
 		Key        []string `json:"key"`
 		Columns    []string `json:"columns"`
-	}{format, n.namespace, d.hash, d.table.Schema, d.table.Name, d.table.Key, d.columns[d.keys():]})
+		Compared   []string `json:"compared,omitempty"`
+		Ops        string   `json:"ops,omitempty"`
+	}{format, n.namespace, d.hash, d.table.Schema, d.table.Name, d.table.Key, d.columns[d.keys():extra], d.columns[extra:], ops})
 	if err != nil {
 		return "", fmt.Errorf("describe %s: %w", d.table, err)
 	}

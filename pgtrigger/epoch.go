@@ -78,6 +78,7 @@ func (r *reader) leap(why string) error {
 	if err := r.jump(); err != nil {
 		return err
 	}
+	r.mended = nil // all of it is in this
 	r.reset(capture.Reset{Reason: why})
 	return nil
 }

@@ -13,6 +13,8 @@ import (
 // inspection is what the database lacks for capture, and what this role may do.
 type inspection struct {
 	schema, journal, state bool          // whether they are there
+	damage                 []string      // what is wrong with the shape of journal and state, in words
+	shapes                 string        // tells their columns from later ones of the same names
 	tables, functions      []*definition // what is missing of them
 	triggers               []trigger
 	disabled               []trigger // there, but somebody has disabled them
@@ -22,21 +24,30 @@ type inspection struct {
 
 	mayCreateSchema, mayUseSchema, mayCreateIn bool
 	mayReadJournal, mayFillJournal, mayState   bool
+	mayRepair                                  bool // drop journal and state, that is
 	mayTrigger                                 map[*definition]bool
 }
 
 // trigger is one trigger of a definition.
 type trigger struct {
 	def *definition
-	op  int // of triggerOps
+	op  string // of triggerOps
+	on  member
+	// dormant: it is there, but does not fire always, as it should.
+	dormant bool
 }
 
 func (t trigger) String() string {
-	return fmt.Sprintf("trigger %s on %s", t.def.triggerName(triggerOps[t.op]), t.def.table)
+	return fmt.Sprintf("trigger %s on %s.%s", t.def.triggerName(t.op), t.on.schema, t.on.name)
 }
 
 func (in *inspection) complete() bool {
-	return in.schema && in.journal && in.state && len(in.tables) == 0 && len(in.functions) == 0 && len(in.triggers) == 0 && len(in.disabled) == 0
+	return in.shared() && len(in.tables) == 0 && len(in.functions) == 0 && len(in.triggers) == 0 && len(in.disabled) == 0
+}
+
+// shared reports whether what all tables share is there, as it should be.
+func (in *inspection) shared() bool {
+	return in.schema && in.journal && in.state && len(in.damage) == 0
 }
 
 // lacks reports whether changes of the definition's table go unseen.
@@ -51,10 +62,13 @@ func (s *Source) inspect(ctx context.Context, db querier, defs []*definition) (*
 	if err := in.readNamespace(ctx, db, s.names); err != nil {
 		return nil, fmt.Errorf("inspect schema %s: %w", s.names.Schema, err)
 	}
+	if err := in.readShape(ctx, db, s.names); err != nil {
+		return nil, fmt.Errorf("inspect journal: %w", err)
+	}
 	if err := in.readFunctions(ctx, db, s.names, defs); err != nil {
 		return nil, fmt.Errorf("inspect trigger functions: %w", err)
 	}
-	if err := in.readTriggers(ctx, db, s.names, defs); err != nil {
+	if err := in.readTriggers(ctx, db, s, defs); err != nil {
 		return nil, fmt.Errorf("inspect triggers: %w", err)
 	}
 	return in, nil
@@ -107,55 +121,49 @@ func (in *inspection) readFunctions(ctx context.Context, db querier, n names, de
 	return nil
 }
 
-func (in *inspection) readTriggers(ctx context.Context, db querier, n names, defs []*definition) error {
-	schemas, tables, functions := make([]string, len(defs)), make([]string, len(defs)), make([]string, len(defs))
-	for i, d := range defs {
-		schemas[i], tables[i], functions[i] = d.table.Schema, d.table.Name, d.functionName()
-	}
-	rows, err := db.Query(ctx, `
-		select w.place, has_table_privilege(c.oid, 'TRIGGER'),
-			coalesce(array_agg(t.tgname) filter (where t.tgenabled in ('O', 'A')), '{}'),
-			coalesce(array_agg(t.tgname) filter (where t.tgenabled in ('D', 'R')), '{}'),
-			coalesce(string_agg(t.oid::text, ' ' order by t.oid), '')
-		from unnest($1::text[], $2::text[], $3::text[]) with ordinality as w(schema, name, function, place)
-		join pg_catalog.pg_namespace s on s.nspname = w.schema
-		join pg_catalog.pg_class c on c.relnamespace = s.oid and c.relname = w.name
-		left join pg_catalog.pg_proc p on p.proname = w.function
-			and p.pronamespace = (select oid from pg_catalog.pg_namespace where nspname = $4)
-		left join pg_catalog.pg_trigger t on t.tgrelid = c.oid and t.tgfoid = p.oid
-		group by w.place, c.oid`, schemas, tables, functions, n.namespace)
+func (in *inspection) readTriggers(ctx context.Context, db querier, s *Source, defs []*definition) error {
+	members, err := s.members(ctx, db, defs)
 	if err != nil {
 		return err
 	}
-	var (
-		place             int64
-		may               bool
-		enabled, disabled []string
-		install           string
-	)
-	seen := map[*definition]bool{}
-	_, err = pgx.ForEachRow(rows, []any{&place, &may, &enabled, &disabled, &install}, func() error {
-		d := defs[place-1]
-		seen[d], in.mayTrigger[d], in.installs[d] = true, may, install
-		for op, name := range triggerOps {
-			switch name = d.triggerName(name); {
-			case slices.Contains(disabled, name):
-				in.disabled = append(in.disabled, trigger{d, op})
-			case !slices.Contains(enabled, name):
-				in.triggers = append(in.triggers, trigger{d, op})
-			}
-		}
-		return nil
-	})
+	major, err := s.major(ctx, db)
 	if err != nil {
 		return err
 	}
 	for _, d := range defs {
-		if !seen[d] {
+		if len(members[d]) == 0 {
 			in.tables = append(in.tables, d)
 		}
+		in.mayTrigger[d] = true
+		var installs []string
+		for _, m := range members[d] {
+			if in.compare(d, m, major) || m.own && slices.Contains(in.functions, d) {
+				in.mayTrigger[d] = in.mayTrigger[d] && m.trigger && (m.owner || !d.way.always)
+			}
+			installs = append(installs, m.install)
+		}
+		in.installs[d] = strings.Join(installs, ";")
 	}
 	return nil
+}
+
+// compare notes what is wrong with the definition's triggers on m, and reports
+// whether some must be made.
+func (in *inspection) compare(d *definition, m member, major int) bool {
+	lacking := false
+	needed := d.needs(m, major)
+	for _, op := range d.ops {
+		enabled, there := m.enabled[d.triggerName(op)]
+		dormant := d.way.always && enabled == "O"
+		switch {
+		case enabled == "D" || enabled == "R":
+			in.disabled = append(in.disabled, trigger{d, op, m, false})
+		case dormant, !there && slices.Contains(needed, op):
+			in.triggers = append(in.triggers, trigger{d, op, m, dormant})
+			lacking = true
+		}
+	}
+	return lacking
 }
 
 // obstacles says what this role lacks to install what is missing and to read
@@ -180,9 +188,13 @@ func (in *inspection) obstacles(n names) error {
 	if in.state && !in.mayState {
 		lack("this role lacks SELECT, INSERT or UPDATE on %s", n.State)
 	}
+	if len(in.damage) > 0 && !in.mayRepair {
+		lack("%s; this role does not own them: as their owner run DROP TABLE IF EXISTS %s, %s, and then make them anew",
+			strings.Join(in.damage, ", "), n.Journal, n.State)
+	}
 	for d, may := range in.mayTrigger {
 		if !may && in.lacks(d) {
-			lack("this role may not create triggers on %s: it is not its owner and lacks TRIGGER on it", d.table)
+			lack("this role may not create triggers on %s%s", d.table, d.lackOfPrivilege())
 		}
 	}
 	for _, d := range in.tables {
@@ -194,7 +206,18 @@ func (in *inspection) obstacles(n names) error {
 	return errors.Join(errs...)
 }
 
-// missing lists in words what is missing.
+// lackOfPrivilege says why a role may not create the definition's triggers.
+func (d *definition) lackOfPrivilege() string {
+	switch {
+	case d.way.always:
+		return ", or on a table that inherits from it: only their owner may, with option Always"
+	case d.way.rows:
+		return ", or on a table that inherits from it: it is not the owner and lacks TRIGGER"
+	}
+	return ": it is not its owner and lacks TRIGGER on it"
+}
+
+// missing lists in words what is missing or not as it should be.
 func (in *inspection) missing(n names) string {
 	var list []string
 	if !in.schema {
@@ -206,6 +229,7 @@ func (in *inspection) missing(n names) string {
 	if !in.state {
 		list = append(list, "table "+n.State)
 	}
+	list = append(list, in.damage...)
 	for _, d := range in.tables {
 		list = append(list, "table "+d.table.String())
 	}
@@ -214,6 +238,9 @@ func (in *inspection) missing(n names) string {
 	}
 	for _, t := range in.triggers {
 		list = append(list, t.String())
+	}
+	for _, t := range in.disabled {
+		list = append(list, t.String()+" (it is disabled)")
 	}
 	return strings.Join(list, ", ")
 }

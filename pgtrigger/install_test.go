@@ -184,26 +184,66 @@ func (n *node) awaitError(words ...string) {
 // installed.
 func TestBadTables(t *testing.T) {
 	url := database(t, postsSQL, `
-		create table parted (id int primary key) partition by range (id);
-		create table part partition of parted for values from (1) to (9);
-		create table parent (id int); create table child () inherits (parent);
 		create view seen as select * from posts;
-		create materialized view kept as select * from posts`)
+		create materialized view kept as select * from posts;
+		create foreign data wrapper far; create server away foreign data wrapper far;
+		create foreign table foreigner (id int) server away;
+		create sequence counter`)
+	temporary := connect(t, url)
+	temporary.do("create temporary table passing (id int)")
 	of := func(name string, key ...string) *capture.Table {
 		return &capture.Table{Schema: "public", Name: name, Key: key}
 	}
+	in := func(schema, name, key string) *capture.Table {
+		return &capture.Table{Schema: schema, Name: name, Key: []string{key}}
+	}
 	wrong := posts()
-	wrong.Columns = []string{"author", "author_id", "author_id"}
-	n := begin(t, url, Options{}, of("missing", "id"), of("parted", "id"), of("part", "id"), of("parent", "id"),
-		of("child", "id"), of("seen", "id"), of("kept", "id"), wrong, posts(), of("pg_class", "oid"))
-	n.awaitError("public.missing: the database has no such table", "public.parted: it is a partitioned table, which is not supported yet",
-		"public.part: it is a partition of", "public.parent: ", "public.child: it inherits from", "public.seen: it is a view", "public.kept: it is a view",
-		`public.posts: it has no column "author", column "author_id" is named twice; its columns are id, author_id, title`,
-		"public.posts: the table is named twice", "public.pg_class")
+	wrong.Columns, wrong.Compared = []string{"author", "author_id", "author_id"}, []string{"title", "author_id", "nothing"}
+	tempSchema := temporary.one("select nspname from pg_namespace where oid = pg_my_temp_schema()")
+	n := begin(t, url, Options{}, of("missing", "id"), of("seen", "id"), of("kept", "id"), of("foreigner", "id"), of("counter", "last_value"), wrong, posts(),
+		in("pg_catalog", "pg_class", "oid"), in("information_schema", "sql_parts", "feature_id"), in(tempSchema, "passing", "id"), in("nowhere", "posts", "id"))
+	n.awaitError("capture public.missing: the database has no such table", "capture nowhere.posts: the database has no such table",
+		"capture public.seen: it is a view: capture the tables", "capture public.kept: it is a materialized view: capture the tables",
+		"capture public.foreigner: it is a foreign table: capture it in the database where it lives", "capture public.counter: the database has no such table",
+		`capture public.posts: it has no column "author", column "author_id" is named twice, column "author_id" is named twice, it has no column "nothing"; its columns are id, author_id, title`,
+		"capture public.posts: the table is named twice", "capture pg_catalog.pg_class: it is a system table", "capture information_schema.sql_parts: it is a system table",
+		"capture "+tempSchema+".passing: it is a temporary table")
 	if got := connect(t, url).one("select count(*) from pg_namespace where nspname = 'rowsync'"); got != "0" {
 		t.Error("something was installed")
 	}
 	begin(t, url, Options{}, of("posts")).awaitError("public.posts: it has no key")
+	begin(t, url, Options{}, of("posts", "number")).awaitError(`public.posts: it has no column "number"; its columns are id, author_id, title`)
+	n = start(t, url, Options{}, posts())
+	n.stop()
+	begin(t, url, Options{}, in("rowsync", "journal", "xid")).awaitError("capture rowsync.journal: it is one of rowsync's own tables")
+}
+
+// A table with partitions, or children, that are foreign: what is written here
+// is captured. PostgreSQL before 16 has no triggers for their TRUNCATE.
+func TestForeignMembers(t *testing.T) {
+	url := database(t, `
+		create table parted (id int) partition by list (id); create table parent (id int);
+		create extension if not exists postgres_fdw`)
+	w := connect(t, url)
+	w.do(fmt.Sprintf(`create server here foreign data wrapper postgres_fdw options (host %s, port %s, dbname %s);
+		create user mapping for current_user server here options (user %s);
+		create table far1 (id int); create table far2 (id int);
+		create foreign table part partition of parted for values in (1) server here options (table_name 'far1');
+		create foreign table child () inherits (parent) server here options (table_name 'far2')`,
+		literal(w.Config().Host), literal(fmt.Sprint(w.Config().Port)), literal(w.one("select current_database()")), literal(w.Config().User)))
+	n := start(t, url, Options{}, table("parted"), table("parent"))
+	w.do("insert into parted values (1); delete from parted; insert into child values (1); insert into parent values (2); update parent set id = 3 where id = 2; delete from parent")
+	want := "insert public.parted ∅→(1); delete public.parted (1)→∅; insert public.parent ∅→(1); insert public.parent ∅→(2); update public.parent (2)→(3); delete public.parent (3)→∅; delete public.parent (1)→∅"
+	if got := show(n.awaitChanges(7)); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	wanted := "4"
+	if postgresMajor(t) < firstForeignTruncate {
+		wanted = "3"
+	}
+	if got := w.one("select count(*) from pg_trigger where tgname like 'rowsync%' and tgrelid = 'child'::regclass"); got != wanted {
+		t.Errorf("%s triggers on the foreign child, want %s", got, wanted)
+	}
 }
 
 func TestBadOptions(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 
@@ -14,14 +15,17 @@ import (
 	"github.com/rowsync/rowsync/capture"
 )
 
-// entryID names an entry of the journal: its transaction and its place.
+// entryID names an entry of the journal: its transaction and the command of it
+// that wrote the entry. Commands are numbered as a transaction runs them, across
+// savepoints and functions, and each entry is written by a command of its own
+// (cmin, see "System Columns" in PostgreSQL's documentation).
 type entryID struct {
-	xid   uint64
-	block uint32
-	line  uint16
+	xid     uint64
+	command uint32
 }
 
-// entry is one row of the journal: what one statement did to one table.
+// entry is one row of the journal: what one statement did to one table, or to
+// one row of a table that has row triggers.
 type entry struct {
 	entryID
 	def    *definition
@@ -96,6 +100,7 @@ func pollParams(prev snapshot, defs *defSet) [][]byte {
 }
 
 func readPoll(s *session, rows *pgconn.ResultReader, defs *defSet, h *horizon, entries *[]entry) error {
+	var size int64
 	for rows.NextRow() {
 		values := rows.Values()
 		if len(values) != 8 {
@@ -103,6 +108,13 @@ func readPoll(s *session, rows *pgconn.ResultReader, defs *defSet, h *horizon, e
 		}
 		if values[0] == nil {
 			if err := h.decode(values[5], values[6]); err != nil {
+				return err
+			}
+			continue
+		}
+		if size += int64(len(values[6]) + len(values[7])); size > s.maxBacklog || len(*entries) == maxWaiting {
+			*entries, size = nil, math.MaxInt64/2 // and the rest is read, for the connection's sake
+			if err := s.expectAnswer(); err != nil {
 				return err
 			}
 			continue
@@ -115,6 +127,9 @@ func readPoll(s *session, rows *pgconn.ResultReader, defs *defSet, h *horizon, e
 		if err := s.expectAnswer(); err != nil {
 			return err
 		}
+	}
+	if size > s.maxBacklog {
+		return errBacklog
 	}
 	return nil
 }
@@ -137,11 +152,11 @@ func (h *horizon) decode(snapshot, state []byte) error {
 
 func decodeEntry(values [][]byte, defs *defSet) (entry, error) {
 	var e entry
-	if len(values[0]) != 8 || len(values[1]) != 6 || len(values[2]) != 8 || len(values[3]) != 1 || len(values[4]) != 8 {
+	if len(values[0]) != 8 || len(values[1]) != 4 || len(values[2]) != 8 || len(values[3]) != 1 || len(values[4]) != 8 {
 		return e, errors.New("unexpected format of an entry")
 	}
 	e.xid = binary.BigEndian.Uint64(values[0])
-	e.block, e.line = binary.BigEndian.Uint32(values[1]), binary.BigEndian.Uint16(values[1][4:])
+	e.command = binary.BigEndian.Uint32(values[1])
 	id := int64(binary.BigEndian.Uint64(values[2]))
 	if e.def = defs.byID[id]; e.def == nil {
 		return e, fmt.Errorf("entry of definition %d, which was not asked for", id)

@@ -18,17 +18,25 @@ type Options struct {
 	// awake. Defaults to 10 ms.
 	PollInterval time.Duration
 	// SafetyPoll is how often the journal is read while the reader sleeps, which
-	// also is how a dead connection is noticed. Defaults to 5 s; negative: never.
+	// also is how a dead connection is noticed, and how often the reader looks
+	// whether its triggers and tables are still as they should be. Defaults to
+	// 5 s; negative: never.
 	SafetyPoll time.Duration
 	// NoBell keeps the reader awake, polling, and its triggers from ever
 	// calling NOTIFY. Writers that use PREPARE TRANSACTION need it, which
 	// PostgreSQL refuses in a transaction that notified.
 	NoBell bool
+	// MaxBacklog is how much of the journal is taken into memory at once, in bytes
+	// as the journal stores them; a few times as much is needed. Whoever comes
+	// back to more than that gets a Reset instead. Defaults to 256 MiB.
+	MaxBacklog int64
 	// Retention is how long entries stay in the journal at least, and so for
 	// how long a connection may be lost without a Reset. Defaults to 10 min.
 	Retention time.Duration
 	// MaxRows is how many rows of one statement are captured one by one; a
-	// statement that changes more resets its table. Defaults to 250,000.
+	// statement that changes more resets its table. Where row triggers capture,
+	// it bounds nothing, for they do not see statements; MaxBacklog does.
+	// Defaults to 250,000.
 	MaxRows int
 	// LockTimeout is how long creating triggers may wait for a table's lock,
 	// during which the table's writers queue behind it; after that it gives way
@@ -39,6 +47,19 @@ type Options struct {
 	// VerifyOnly keeps Run from any DDL: what is missing becomes its error. The
 	// SQL to be run by somebody else comes from [Source.SQL].
 	VerifyOnly bool
+	// Cleanup makes Run remove what this namespace has installed in the past, that
+	// Run does not need and that no running reader uses. Without it Run logs what
+	// there is. The environment variable ROWSYNC_CLEANUP=cleanup sets it too.
+	Cleanup bool
+	// Always makes row triggers that fire whatever session_replication_role is
+	// (ENABLE ALWAYS), for a database into which logical replication writes: its
+	// apply worker runs as replica and fires row triggers only ("Logical
+	// Replication: Architecture" in PostgreSQL's documentation). They cost
+	// writers more than statement triggers. Only a table's owner may make them.
+	Always bool
+	// Server tells the version of the server, and how long names may be. nil
+	// means to ask it.
+	Server ServerInfo
 	// Logger takes what happens to the Source itself. Defaults to [slog.Default].
 	Logger *slog.Logger
 }
@@ -53,6 +74,7 @@ func (o *Options) complete() (Options, error) {
 	orDefault(&c.Namespace, "rowsync")
 	orDefault(&c.PollInterval, 10*time.Millisecond)
 	orDefault(&c.SafetyPoll, 5*time.Second)
+	orDefault(&c.MaxBacklog, 256<<20)
 	orDefault(&c.Retention, 10*time.Minute)
 	orDefault(&c.MaxRows, 250_000)
 	orDefault(&c.LockTimeout, 100*time.Millisecond)
@@ -61,7 +83,7 @@ func (o *Options) complete() (Options, error) {
 		c.Logger = slog.Default()
 	}
 
-	errs := []error{checkNamespace(c.Namespace)}
+	errs := []error{checkNamespace(c.Namespace), c.readCleanup()}
 	for name, d := range map[string]time.Duration{"PollInterval": c.PollInterval, "Retention": c.Retention,
 		"LockTimeout": c.LockTimeout, "InstallTimeout": c.InstallTimeout} {
 		if d < time.Millisecond {
@@ -70,6 +92,9 @@ func (o *Options) complete() (Options, error) {
 	}
 	if c.MaxRows < 0 {
 		errs = append(errs, fmt.Errorf("pgtrigger: option MaxRows: %d is negative", c.MaxRows))
+	}
+	if c.MaxBacklog < 0 {
+		errs = append(errs, fmt.Errorf("pgtrigger: option MaxBacklog: %d is negative", c.MaxBacklog))
 	}
 	return c, errors.Join(errs...)
 }
@@ -81,14 +106,9 @@ func orDefault[T comparable](field *T, value T) {
 	}
 }
 
-// maxIdentifier is how many bytes PostgreSQL keeps of a name.
-const maxIdentifier = 63
-
+// checkNamespace looks at what does not depend on the server; see checkServer.
 func checkNamespace(name string) error {
 	switch {
-	case len(name) > maxIdentifier:
-		return fmt.Errorf("pgtrigger: option Namespace: %q is %d bytes longer than the %d that a schema's name may have",
-			name, len(name)-maxIdentifier, maxIdentifier)
 	case strings.ContainsRune(name, 0):
 		return fmt.Errorf("pgtrigger: option Namespace: %q contains a zero byte", name)
 	case strings.HasPrefix(name, "pg_"):

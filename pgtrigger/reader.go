@@ -2,6 +2,7 @@ package pgtrigger
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strconv"
@@ -37,6 +38,7 @@ const maxAhead = 1000
 type reader struct {
 	src    *Source
 	log    *slog.Logger
+	often  often
 	tables []*capture.Table
 	sink   capture.Sink
 
@@ -44,15 +46,20 @@ type reader struct {
 	sessions int // how many got as far as to capture
 	defs     *defSet
 	started  chan struct{} // closed once the Sink has been told
+	wanted   []string      // the definitions it began with; not altered after that
 	cursor   snapshot      // whatever it sees has been delivered
 	epoch    string        // of the journal that cursor belongs to
 	// ahead holds the entries that have been delivered from bells although
 	// the cursor does not see them yet.
-	ahead map[entryID]struct{}
-	// blind says of the definitions whose triggers were found missing whether
-	// they still are. They leave it with a Reset.
-	blind    map[*definition]bool
-	installs map[*definition]string // the triggers last seen, see inspection
+	ahead    map[entryID]struct{}
+	captured []*captured // the tables, in the order of tables
+	trouble  error       // why no changes are captured at all; nil: they are
+	shapes   string      // of the journal's tables, see inspection
+	seen     string      // the fingerprint of the catalog when it was last looked at
+	mended   []capture.Reset
+	away     time.Time // since when the connection is lost; zero: it is not
+	attempts int       // to connect, since then
+	awayTold bool      // that was logged
 
 	// These belong to the session.
 	ses     *session
@@ -61,13 +68,15 @@ type reader struct {
 	mode    mode
 	mark    uint64 // the transaction that all others must have ended before it sleeps
 	pace    pace
-	checked time.Time // when the triggers were last known to be there
+	claimed map[int32]bool // the keys whose locks are held, see claim
+	checked time.Time      // when the catalog was last looked at
+	// suspicious: something seems to be wrong, so check does not wait.
+	suspicious bool
 }
 
 func newReader(s *Source, tables []*capture.Table, sink capture.Sink) *reader {
-	return &reader{src: s, log: s.opts.Logger, tables: tables, sink: sink,
-		started: make(chan struct{}), ahead: map[entryID]struct{}{}, blind: map[*definition]bool{},
-		installs: map[*definition]string{}}
+	return &reader{src: s, log: s.opts.Logger, often: often{log: s.opts.Logger}, tables: tables, sink: sink,
+		started: make(chan struct{}), ahead: map[entryID]struct{}{}}
 }
 
 func (r *reader) isStarted() bool {
@@ -121,16 +130,23 @@ func (r *reader) begin() error {
 		if err := r.jump(); err != nil {
 			return err
 		}
+		r.src.began(r.defs.all)
+		for _, d := range r.defs.all {
+			r.wanted = append(r.wanted, d.hash)
+		}
 		close(r.started)
 		r.sink.Started()
 		return nil
 	}
-	found, err := r.poll()
+	found, err := r.resume()
 	if err != nil {
 		return err
 	}
-	r.log.Info("rowsync: capture resumed", "entries", found)
-	r.resetMended()
+	if r.awayTold {
+		r.log.Info("rowsync: capture resumed", "away", time.Since(r.away).Round(time.Millisecond), "attempts", r.attempts, "entries", found)
+	}
+	r.away, r.attempts, r.awayTold = time.Time{}, 0, false
+	r.tellMended()
 	return nil
 }
 
@@ -186,6 +202,9 @@ func (r *reader) enter(m mode) {
 func (r *reader) poll() (int, error) {
 	r.ses.bells = r.ses.bells[:0] // the poll will see whatever they are about
 	now, entries, err := r.ses.poll(r.cursor, r.defs)
+	if errors.Is(err, errBacklog) {
+		return 0, r.leap(r.tooMuch())
+	}
 	if err != nil {
 		return 0, err
 	}
@@ -237,6 +256,9 @@ func (r *reader) plan(found int) {
 		r.pace.nextPoll = time.Time{}
 		if safety := r.src.opts.SafetyPoll; safety > 0 {
 			r.pace.nextPoll = now.Add(safety)
+			if check := r.checked.Add(safety); check.After(now) {
+				r.pace.nextPoll = check // so that bells do not put it off
+			}
 		}
 	default:
 		r.pace.polled(now, found, r.src.opts.PollInterval)
@@ -253,11 +275,13 @@ func (r *reader) deliver(entries []entry) {
 		begun[id.xid] = true
 	}
 	order(entries, begun)
+	entries = joinParts(entries)
 	var changes []capture.Change
 	unknown := map[*definition]bool{}
 	for i := range entries {
 		if e := &entries[i]; e.unknown() {
 			unknown[e.def] = true
+			r.suspect(e.def)
 		} else {
 			changes = e.appendChanges(changes)
 		}
@@ -266,21 +290,11 @@ func (r *reader) deliver(entries []entry) {
 		r.sink.Deliver(changes)
 	}
 	for _, d := range r.defs.all {
-		if unknown[d] {
+		if unknown[d] && !r.putOff(d) {
 			r.reset(capture.Reset{Table: d.table,
 				Reason: "a statement changed more rows than are captured one by one, or its rows could not be read"})
 		}
 	}
-}
-
-// reset tells the sink of a gap.
-func (r *reader) reset(reset capture.Reset) {
-	table := "all"
-	if reset.Table != nil {
-		table = reset.Table.String()
-	}
-	r.log.Warn("rowsync: changes may have been missed", "table", table, "reason", reset.Reason)
-	r.sink.Reset(reset)
 }
 
 // doze asks writers to ring, and marks the moment from which all of them do.
@@ -291,13 +305,16 @@ func (r *reader) reset(reset capture.Reset) {
 // entries that nobody rings for. To wait for all that are in a snapshot would
 // not do, for a snapshot does not name those above its xmax.
 func (r *reader) doze() error {
-	held, err := r.ses.exec(fmt.Sprintf(
-		"select bool_and(pg_try_advisory_lock_shared(%d, k)) from generate_series(0, %d) k", r.src.names.Class, keyMask))
+	held, err := r.ses.exec(fmt.Sprintf(`
+		with lock as materialized (select k, pg_try_advisory_lock_shared(%[1]d, k) as held from generate_series(0, %[2]d) k)
+		select case when (select bool_and(held) from lock) then true
+			else (select bool_and(not pg_advisory_unlock_shared(%[1]d, k)) from lock where held) end`,
+		r.src.names.Class, keyMask))
 	if err != nil {
 		return fmt.Errorf("take bell locks: %w", err)
 	}
-	if held != "t" { // a writer was looking at that moment
-		return r.unlock()
+	if held != "t" { // a writer was looking at that moment; those that were had are given back
+		return nil
 	}
 	id, err := r.ses.exec("select pg_current_xact_id()::text")
 	if err == nil {
@@ -313,7 +330,8 @@ func (r *reader) doze() error {
 }
 
 func (r *reader) unlock() error {
-	if _, err := r.ses.exec("select pg_advisory_unlock_all()"); err != nil {
+	_, err := r.ses.exec(fmt.Sprintf("select bool_and(pg_advisory_unlock_shared(%d, k)) from generate_series(0, %d) k", r.src.names.Class, keyMask))
+	if err != nil {
 		return fmt.Errorf("release bell locks: %w", err)
 	}
 	return nil

@@ -161,10 +161,13 @@ func TestTableDropped(t *testing.T) {
 	w.cut()
 	w.do("insert into other values (1)")
 	n.awaitChanges(1)
+	if lost := n.awaitResets(1)[0]; lost.Table == nil || lost.Table.Name != "posts" || lost.Err == nil {
+		t.Errorf("reset %+v, want of posts with an error", lost)
+	}
 	w.do("create table posts (id bigint primary key, author_id bigint, title text)")
 	w.cut()
-	if resets := n.awaitResets(1); resets[0].Table == nil || resets[0].Table.Name != "posts" {
-		t.Errorf("reset %+v, want of posts", resets[0])
+	if back := n.awaitResets(2)[1]; back.Table == nil || back.Table.Name != "posts" || back.Err != nil {
+		t.Errorf("reset %+v, want of posts without an error", back)
 	}
 	w.do("insert into posts values (2, 2, '')")
 	n.awaitChanges(2)

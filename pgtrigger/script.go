@@ -24,29 +24,81 @@ func (s *Source) SQL(ctx context.Context, tables []*capture.Table) (string, erro
 	if err != nil {
 		return "", err
 	}
+	major, err := s.major(ctx, s.pool)
+	if err != nil {
+		return "", err
+	}
+	members, err := s.members(ctx, s.pool, defs)
+	if err != nil {
+		return "", fmt.Errorf("read which tables inherit: %w", err)
+	}
 	var script strings.Builder
-	fmt.Fprintf(&script, `-- Capture of changes by rowsync, in the schema %[1]s.
+	fmt.Fprintf(&script, `-- Capture of changes by rowsync, in the schema %[1]s, for PostgreSQL %[5]s.
 -- The role that reads the changes needs, besides:
 --   grant usage on schema %[1]s to …;
 --   grant select, delete on %[2]s to …;
 --   grant select, insert, update on %[3]s to …;
 
 begin;
-%[4]s`, s.names.Schema, s.names.Journal, s.names.State, shared)
+%[4]s`, s.names.Schema, s.names.Journal, s.names.State, shared, forMajors(major))
 	for _, d := range defs {
 		fmt.Fprintf(&script, "\n-- %s\n%s", d.table, d.function)
 	}
 	fmt.Fprintf(&script, "commit;\n")
 	for _, d := range defs {
+		triggers, err := d.triggerScript(s.names, members[d], major)
+		if err != nil {
+			return "", err
+		}
 		fmt.Fprintf(&script, `
 -- Creating triggers waits for the table's writers, and makes later ones wait.
-begin;
+%sbegin;
 set local lock_timeout = '%ds';
-`, max(1, int(s.opts.LockTimeout.Seconds())))
-		for i, ddl := range d.triggers {
-			fmt.Fprintf(&script, "drop trigger if exists %s on %s;\n%s", ident(d.triggerName(triggerOps[i])), ident(d.table.Schema, d.table.Name), ddl)
+%scommit;
+`, d.membersNote(), max(1, int(s.opts.LockTimeout.Seconds())), triggers)
+	}
+	return script.String(), nil
+}
+
+// firstOrReplace is the major version that has CREATE OR REPLACE TRIGGER.
+const firstOrReplace = 14
+
+// forMajors says which servers the script is for.
+func forMajors(major int) string {
+	if major < firstOrReplace {
+		return fmt.Sprintf("%d and later", oldestMajor)
+	}
+	return fmt.Sprintf("%d and later", firstOrReplace)
+}
+
+// membersNote says of a table with row triggers what the script leaves out.
+func (d *definition) membersNote() string {
+	switch {
+	case d.way.moves:
+		return "-- PostgreSQL gives later partitions the row triggers, but not the one for TRUNCATE:\n-- make this script anew for them.\n"
+	case d.way.rows:
+		return "-- A table that inherits from this one later has no triggers: make this script anew then.\n"
+	}
+	return ""
+}
+
+// triggerScript is the DDL of all triggers of the definition, to be run again
+// and again.
+func (d *definition) triggerScript(n names, members []member, major int) (string, error) {
+	var script strings.Builder
+	for _, m := range members {
+		for _, op := range d.needs(m, major) {
+			create := "create or replace trigger"
+			if major < firstOrReplace {
+				fmt.Fprintf(&script, "drop trigger if exists %s on %s;\n", ident(d.triggerName(op)), ident(m.schema, m.name))
+				create = "create trigger"
+			}
+			ddl, err := d.trigger(n, op, m.schema, m.name, create)
+			if err != nil {
+				return "", err
+			}
+			script.WriteString(ddl)
 		}
-		script.WriteString("\ncommit;\n")
 	}
 	return script.String(), nil
 }

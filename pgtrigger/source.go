@@ -9,16 +9,28 @@
 // broke goes on where it was.
 //
 // Readers remove old entries. Where triggers are installed and no program reads
-// any more, the journal grows with every write: drop the schema then, which
-// takes the triggers with it (DROP SCHEMA rowsync CASCADE).
+// any more, the journal grows with every write: remove it all then, with
+// [Source.Drop], or with DROP SCHEMA rowsync CASCADE, which takes the triggers
+// along. What other versions of a program have left behind is found at the start;
+// see [Options] (Cleanup), [Source.Installed] and [Source.Remove].
+//
+// Statement triggers do not see all that happens to partitioned tables, to
+// partitions and to tables that inherit or are inherited from. Those are captured
+// with row triggers, one entry for each row; the rows of a table are also those
+// of its partitions and of the tables that inherit from it. When one of these
+// comes or goes, the table is reset, within [Options.SafetyPoll]. What happens to
+// a foreign table among them is captured if it is written in this database.
 //
 // A session that sets session_replication_role to replica fires no triggers:
-// its changes are not captured.
+// its changes are not captured, unless [Options.Always] is set.
 package pgtrigger
 
 import (
 	"context"
+	"fmt"
+	"log/slog"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -35,6 +47,9 @@ type Source struct {
 	names names
 	err   error // of the options; Run returns it
 
+	mu      sync.Mutex
+	running map[*capture.Table][]*definition // how each table is captured, by each Run
+
 	// Tests change these.
 	trace    func(event)
 	patience time.Duration
@@ -49,7 +64,7 @@ var _ capture.Source = (*Source)(nil)
 // configuration. It must be a direct connection or one through a pooler in
 // session mode. The pool serves the cleaning of the journal.
 func New(pool *pgxpool.Pool, opts *Options) *Source {
-	s := &Source{pool: pool, trace: func(event) {}, patience: answerTimeout}
+	s := &Source{pool: pool, trace: func(event) {}, patience: answerTimeout, running: map[*capture.Table][]*definition{}}
 	s.opts, s.err = opts.complete()
 	s.names = newNames(s.opts.Namespace)
 	return s
@@ -60,28 +75,61 @@ func New(pool *pgxpool.Pool, opts *Options) *Source {
 // [capture.Source]. While the connection is lost Run goes on trying to connect;
 // then it resumes where it was, or tells sink of a Reset if the journal no
 // longer reaches back so far.
+//
+// Schema changes do not end Run either. Every SafetyPoll it looks whether its
+// tables, triggers and journal are as they should be. It puts back what is
+// missing, and sink gets a Reset; of what it can't mend, for a column is gone
+// say, sink is told by a Reset with an Err, once, and by another when its
+// changes are captured again. Other tables are captured all the while.
+//
+// Without tables Run installs nothing, connects only through the pool, and looks
+// for leftovers.
 func (s *Source) Run(ctx context.Context, tables []*capture.Table, sink capture.Sink) error {
 	if s.err != nil {
 		return s.err
 	}
+	if len(tables) == 0 {
+		return s.runIdle(ctx, sink)
+	}
 	r := newReader(s, tables, sink)
-	retry := backoff{}
 	cleaning := make(chan struct{})
 	cleanCtx, stopCleaning := context.WithCancel(ctx)
 	defer func() {
 		stopCleaning()
 		<-cleaning
+		if r.isStarted() {
+			s.ended(r.defs.all)
+		}
 	}()
 	go func() {
 		defer close(cleaning)
 		select {
 		case <-r.started:
+			s.tidy(cleanCtx, r.wanted)
 			s.cleanUntil(cleanCtx)
 		case <-cleanCtx.Done():
 		}
 	}()
+	return r.run(ctx)
+}
+
+// runIdle is Run without tables: it only looks for leftovers.
+func (s *Source) runIdle(ctx context.Context, sink capture.Sink) error {
+	if err := s.pool.Ping(ctx); err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	sink.Started()
+	s.tidy(ctx, nil)
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// run reads in one session after the other until ctx ends, or until the first
+// fails before capture has begun.
+func (r *reader) run(ctx context.Context) error {
+	retry := backoff{}
 	for {
-		sessions := r.sessions
+		sessions, began := r.sessions, time.Now()
 		err := r.session(ctx)
 		switch {
 		case ctx.Err() != nil:
@@ -89,14 +137,29 @@ func (s *Source) Run(ctx context.Context, tables []*capture.Table, sink capture.
 		case !r.isStarted():
 			return err
 		}
-		if r.sessions > sessions {
-			retry = backoff{} // it got as far as capturing, so the server is well
+		if r.sessions > sessions && time.Since(began) > retry.last {
+			retry = backoff{} // it went well for a while
 		}
 		pause := retry.next()
-		s.opts.Logger.Warn("rowsync: capture interrupted; it resumes after reconnecting", "err", err, "pause", pause)
+		r.interrupted(err, pause)
 		if !sleep(ctx, pause) {
 			return ctx.Err()
 		}
+	}
+}
+
+// interrupted notes that a session has ended, or could not begin.
+func (r *reader) interrupted(err error, pause time.Duration) {
+	r.attempts++
+	if r.away.IsZero() {
+		r.away = time.Now()
+		r.awayTold = r.often.tell(slog.LevelWarn, "interrupted",
+			"rowsync: capture interrupted; it resumes after reconnecting", "err", err, "pause", pause)
+		return
+	}
+	if r.often.tell(slog.LevelWarn, "interrupted", "rowsync: capture is still interrupted",
+		"err", err, "away", time.Since(r.away).Round(time.Millisecond), "attempts", r.attempts) {
+		r.awayTold = true
 	}
 }
 

@@ -68,9 +68,13 @@ func TestOrigin(t *testing.T) {
 	}
 }
 
+// Without tables nothing is installed, and Run only looks for leftovers.
 func TestNoTables(t *testing.T) {
-	n := start(t, database(t, postsSQL), Options{})
-	n.awaitAsleep()
+	url := database(t, postsSQL)
+	n := start(t, url, Options{})
+	if got := connect(t, url).one("select count(*) from pg_namespace where nspname = 'rowsync'"); got != "0" {
+		t.Error("something was installed")
+	}
 	if err := n.stop(); !errors.Is(err, context.Canceled) {
 		t.Errorf("Run returned %v", err)
 	}

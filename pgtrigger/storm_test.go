@@ -40,12 +40,13 @@ const stormSQL = `
 	insert into items select g, 'a', 0, '' from generate_series(1, 40) g;
 	insert into parents select g from generate_series(1, 20) g;
 	insert into children select g, 1 + g % 20 from generate_series(1, 60) g;
-	truncate log`
+	truncate log;` + stormPartsSQL
 
 func stormTables() []*capture.Table {
 	return tablesOf(
 		&capture.Table{Schema: "public", Name: "items", Key: []string{"id", "part"}, Columns: []string{"v"}},
-		&capture.Table{Schema: "public", Name: "children", Key: []string{"id"}, Columns: []string{"parent"}})
+		&capture.Table{Schema: "public", Name: "children", Key: []string{"id"}, Columns: []string{"parent"}},
+		&capture.Table{Schema: "public", Name: "parts", Key: []string{"id"}, Columns: []string{"bucket", "v"}})
 }
 
 // scribe writes at random.
@@ -71,7 +72,7 @@ func (f *freshIDs) take(n int) int {
 // statement returns a random statement.
 func (s *scribe) statement() string {
 	id := 1 + s.rnd.IntN(40)
-	switch s.rnd.IntN(10) {
+	switch s.rnd.IntN(13) {
 	case 0:
 		first := s.fresh.take(20)
 		return fmt.Sprintf("insert into items select g, 'a', 0, '' from generate_series(%d, %d) g", first, first+s.rnd.IntN(20))
@@ -92,6 +93,8 @@ func (s *scribe) statement() string {
 		return fmt.Sprintf("with p as (insert into parents values (%[1]d) returning id) insert into children select %[1]d + g, 1 + g from generate_series(0, 2) g", first)
 	case 8:
 		return fmt.Sprintf("update children set parent = 1 + %d where id = %d", s.rnd.IntN(20), 1+s.rnd.IntN(60))
+	case 9, 10, 11:
+		return s.partsStatement()
 	default:
 		return fmt.Sprintf("update items set v = coalesce(v, 0) + 1 where id = %d", id)
 	}
@@ -247,7 +250,7 @@ func TestStorm(t *testing.T) {
 	}
 	storm(t, url, 8, 4*time.Second, seed)
 	w := connect(t, url)
-	w.do("delete from children where id = 1; delete from items where id = 1 and part = 'a'")
+	w.do("delete from children where id = 1; delete from items where id = 1 and part = 'a'; delete from parts where id = 1")
 	for _, n := range nodes {
 		n.compareLog(w)
 		n.checkOrder()
@@ -285,7 +288,7 @@ func TestStormKilled(t *testing.T) {
 	stop()
 	killing.Wait()
 	w := connect(t, url)
-	w.do("delete from children where id = 1; delete from items where id = 1 and part = 'a'")
+	w.do("delete from children where id = 1; delete from items where id = 1 and part = 'a'; delete from parts where id = 1")
 	for _, n := range nodes {
 		n.compareLog(w)
 		n.checkOrder()

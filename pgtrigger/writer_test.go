@@ -56,6 +56,12 @@ func TestNoSubtransactionIDs(t *testing.T) {
 	}
 }
 
+// postsPartitionedSQL is postsSQL with partitions.
+const postsPartitionedSQL = `create table posts (id bigint primary key, author_id bigint, title text) partition by range (id);
+	create table posts_low partition of posts for values from (minvalue) to (50);
+	create table posts_high partition of posts for values from (50) to (maxvalue);
+	insert into posts select g, g % 10, 'post ' || g from generate_series(1, 100) g;`
+
 // createWeak makes a role without privileges; roles are the whole server's.
 const createWeak = "do $$ begin create role weak; exception when duplicate_object or unique_violation then end $$"
 
@@ -66,7 +72,8 @@ const weakOwner = createWeak + `; do $$ declare f regprocedure; begin
 	end loop; end $$`
 
 // Whatever becomes of the table's columns, of the journal or of privileges, the
-// writer's statement goes on. What could not be read is a Reset.
+// writer's statement goes on, with statement triggers and with row triggers.
+// What could not be read is a Reset.
 func TestWriterNeverFails(t *testing.T) {
 	for _, c := range []struct {
 		name, sql string
@@ -91,22 +98,24 @@ func TestWriterNeverFails(t *testing.T) {
 				create cast (bad as text) with function bad_text(bad);
 				alter table posts alter author_id type bad using row(author_id)::bad`},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			url := database(t, postsSQL)
-			n := start(t, url, Options{SafetyPoll: 20 * time.Millisecond}, posts())
-			n.awaitAsleep()
-			w := connect(t, url)
-			w.do(c.sql)
-			w.do("update posts set title = 'x' where id = 1; delete from posts where id = 2")
-			switch {
-			case c.captured:
-				n.awaitChanges(2)
-			case c.reset:
-				if r := n.awaitResets(1)[0]; r.Table == nil || r.Table.Name != "posts" {
-					t.Errorf("reset %+v, want of posts", r)
+		for kind, setup := range map[string]string{"statement triggers": postsSQL, "row triggers": postsPartitionedSQL} {
+			t.Run(c.name+", "+kind, func(t *testing.T) {
+				url := database(t, setup)
+				n := start(t, url, Options{SafetyPoll: 20 * time.Millisecond}, posts())
+				n.awaitAsleep()
+				w := connect(t, url)
+				w.do(c.sql)
+				w.do("update posts set title = 'x' where id = 1; delete from posts where id = 2")
+				switch {
+				case c.captured:
+					n.awaitChanges(2)
+				case c.reset:
+					if r := n.awaitResets(1)[0]; r.Table == nil || r.Table.Name != "posts" {
+						t.Errorf("reset %+v, want of posts", r)
+					}
 				}
-			}
-		})
+			})
+		}
 	}
 }
 
@@ -131,6 +140,63 @@ func TestLarge(t *testing.T) {
 	}
 	w.do("delete from posts where id = '7'")
 	n.awaitChanges(100_003)
+}
+
+// A million rows in one statement: beyond MaxRows the table is reset; with a
+// MaxRows that allows it, all of them arrive.
+func TestMillion(t *testing.T) {
+	const million = 1_000_000
+	url := database(t, "create table t (id int primary key, v int)")
+	small := start(t, url, Options{}, table("t"))
+	small.awaitAsleep()
+	w := connect(t, url)
+	w.do("insert into t select g, g from generate_series(1, 1000000) g")
+	if r := small.awaitResets(1)[0]; r.Table == nil || r.Table.Name != "t" {
+		t.Errorf("reset %+v, want of t", r)
+	}
+	if got := small.count(); got != 0 {
+		t.Errorf("%d changes", got)
+	}
+	small.stop()
+
+	large := start(t, url, Options{MaxRows: million}, table("t"))
+	began := time.Now()
+	w.do("update t set v = -v")
+	statement := time.Since(began)
+	changes := large.awaitChanges(million)
+	t.Logf("1,000,000 rows: the statement took %v, delivered after %v", statement, time.Since(began))
+	seen := make([]bool, million+1)
+	for _, c := range changes {
+		id, err := strconv.Atoi(c.New[0].Text)
+		if err != nil || seen[id] || c.Op != capture.Update {
+			t.Fatalf("%s: %v", show([]capture.Change{c}), err)
+		}
+		seen[id] = true
+	}
+	if resets := len(large.resets); resets > 0 {
+		t.Errorf("%d resets", resets)
+	}
+}
+
+// Keys of 100 kB, with statement triggers and with row triggers. They are too
+// long for an index, so nothing but the watcher calls them a key.
+func TestHugeKeys(t *testing.T) {
+	for _, partition := range []string{"", " partition by list (n); create table t1 partition of t for values in (1)"} {
+		p := watching(t, "create table t (id text, n int)"+partition, Options{}, table("t", "n"))
+		p.awaitAsleep()
+		p.w.do("insert into t select repeat(g::text, 100000), 1 from generate_series(1, 9) g; update t set id = id || '!'; delete from t")
+		changes := p.sinceMark()
+		if len(changes) != 27 {
+			t.Fatalf("%d changes, want 27", len(changes))
+		}
+		for i := range 9 {
+			key := strings.Repeat(strconv.Itoa(i+1), 100_000)
+			if changes[i].New[0].Text != key || changes[9+i].Old[0].Text != key || changes[9+i].New[0].Text != key+"!" || changes[18+i].Old[0].Text != key+"!" {
+				t.Errorf("row %d is not itself", i)
+			}
+		}
+		p.expectResets(0)
+	}
 }
 
 // A key so wide that its entry would be beyond what one message can hold.

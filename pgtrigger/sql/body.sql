@@ -3,43 +3,17 @@
 declare
 	was_   text[];
 	now_   text[];
+{{- if not .Rows}}
 	entry_ record;
 	small_ text;
+{{- end}}
 begin
 	-- The block only reads: a write in it would take a subtransaction id. Its
 	-- queries do not look into the journal, yet fail here, where it does no
-	-- harm, if it is gone or altered, return nothing if it is forbidden, and
-	-- keep it there until the transaction ends.
+	-- harm, if it is gone or has other columns or types, return nothing if it is
+	-- forbidden, and keep it as it is until the transaction ends.
 	begin
-		if tg_op = 'UPDATE' then
-			select (select array_agg(array[{{.Values}}]) from (select {{.Names}} from new_rows limit {{.MaxRows}} + 1) r),
-				(select array_agg(array[{{.Values}}]) from (select {{.Names}} from old_rows limit {{.MaxRows}} + 1) r)
-				into now_, was_ where {{template "writable" .}};
-			if now_ is null then
-				return null;
-			end if;
-			if was_ = now_ then
-				was_ := null;
-			end if;
-		elsif tg_op = 'INSERT' then
-			select array_agg(array[{{.Values}}]) into now_
-				from (select {{.Names}} from new_rows limit {{.MaxRows}} + 1) r where {{template "writable" .}};
-			if now_ is null then
-				return null;
-			end if;
-		elsif tg_op = 'DELETE' then
-			select array_agg(array[{{.Values}}]) into was_
-				from (select {{.Names}} from old_rows limit {{.MaxRows}} + 1) r where {{template "writable" .}};
-			if was_ is null then
-				return null;
-			end if;
-		else
-			perform 1 where {{template "writable" .}};
-			if not found then
-				return null;
-			end if;
-		end if;
-		-- Beyond these bounds the entry says that the table changed, no more.
+{{if .Rows}}{{template "rows.sql" .}}{{else}}{{template "statement.sql" .}}{{end}}		-- Beyond these bounds the entry says that the table changed, no more.
 		if array_length(coalesce(now_, was_), 1) > {{.MaxRows}}
 			or coalesce(pg_column_size(now_), 0) + coalesce(pg_column_size(was_), 0) > {{.MaxBytes}}
 		then
@@ -67,24 +41,32 @@ begin
 		then not pg_advisory_unlock({{.Class}}, pg_backend_pid() & {{.KeyMask}})
 		else true end)
 	then
-		insert into {{.Journal}} (def, op, origin, was, now)
-			values ({{.ID}}, left(tg_op, 1)::"char", nullif(current_setting('rowsync.origin', true), ''), was_, now_)
-			returning xid, ctid, at, origin into entry_;
+{{- if .Rows}}
+		insert into {{.Journal}} (xid, def, op, at, origin, was, now)
+			values (pg_current_xact_id(), {{.ID}}, left(tg_op, 1)::"char", clock_timestamp(), nullif(current_setting('rowsync.origin', true), ''), was_, now_);
+		-- Without the entry, so that of all the bells of a transaction one remains.
+		perform pg_notify({{literal .Channel}}, json_build_array(pg_current_xact_id()::text, null, {{.ID}})::text);
+{{- else}}
+		insert into {{.Journal}} (xid, def, op, at, origin, was, now)
+			values (pg_current_xact_id(), {{.ID}}, left(tg_op, 1)::"char", clock_timestamp(), nullif(current_setting('rowsync.origin', true), ''), was_, now_)
+			returning xid, cmin, at, origin::text into entry_;
 		if coalesce(pg_column_size(now_), 0) + coalesce(pg_column_size(was_), 0) < {{.MaxSmall}} then
-			small_ := json_build_array(entry_.xid::text, entry_.ctid::text, {{.ID}}, left(tg_op, 1),
+			small_ := json_build_array(entry_.xid::text, entry_.cmin::text, {{.ID}}, left(tg_op, 1),
 				(extract(epoch from entry_.at) * 1000000)::bigint, entry_.origin, was_, now_)::text;
 		end if;
 		if small_ is null or octet_length(small_) > {{.MaxPayload}} then
 			small_ := json_build_array(entry_.xid::text, null, {{.ID}})::text;
 		end if;
 		perform pg_notify({{literal .Channel}}, small_);
+{{- end}}
 		return null;
 	end if;
 {{- end}}
 
-	insert into {{.Journal}} (def, op, origin, was, now)
-		values ({{.ID}}, left(tg_op, 1)::"char", nullif(current_setting('rowsync.origin', true), ''), was_, now_);
+	insert into {{.Journal}} (xid, def, op, at, origin, was, now)
+		values (pg_current_xact_id(), {{.ID}}, left(tg_op, 1)::"char", clock_timestamp(), nullif(current_setting('rowsync.origin', true), ''), was_, now_);
 	return null;
 end
 {{define "writable"}}has_table_privilege({{literal .Journal}}::regclass, 'INSERT')
-					and not exists (select xid, def, op, at, origin, was, now from {{.Journal}} where false){{end}}
+					and not exists (select from {{.Journal}} where false and xid = null::xid8 and null::int8range @> def and op = null::"char"
+						and null::tstzrange @> at and origin = null::text and was @> null::text[] and now @> null::text[]){{end}}
