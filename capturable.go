@@ -34,6 +34,8 @@ type captureTable struct {
 	columns  []string
 	compared []string
 	ops      Op
+	// all says that some watcher tells of every update.
+	all bool
 }
 
 // add adds what a watcher needs.
@@ -44,6 +46,7 @@ func (c *captureTable) add(w *watched) {
 	c.columns = slices.Concat(c.columns, w.key, w.extra)
 	c.compared = append(c.compared, w.triggers...)
 	c.ops |= w.ops
+	c.all = c.all || w.ops.Has(Updated) && len(w.triggers) == 0
 }
 
 // enter enters the table into the index, with every column that is needed.
@@ -52,7 +55,7 @@ func (c *captureTable) enter(x *route.Index) (*route.Table, error) {
 	if len(c.key) == 0 {
 		return nil, fmt.Errorf("table %s has no primary key, so a changed row cannot be named: add one (alter table %s add primary key …)", t.Name, t.Name)
 	}
-	out := &Table{Schema: t.Name.Schema, Name: t.Name.Table, Key: c.key}
+	out := &Table{Schema: t.Name.Schema, Name: t.Name.Table, Key: c.key, OnlyChanged: !c.all}
 	if c.ops != AnyOp {
 		out.Ops = c.ops
 	}

@@ -5,15 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 
-	"github.com/jackc/pgx/v5/pgxpool"
-
-	"github.com/rowsync/rowsync/capture"
 	"github.com/rowsync/rowsync/internal/load"
 	"github.com/rowsync/rowsync/internal/route"
-	"github.com/rowsync/rowsync/pgtrigger"
 )
 
 // Client captures changes, routes them to subscribers, and loads the changed
@@ -44,84 +41,6 @@ type Client struct {
 	subscribers map[*Subscriber]struct{}
 	closed      bool
 	lives       sync.WaitGroup // Lives that run; none is added once closed is set
-}
-
-// Open begins to capture what opts.Watchers name and returns when capture runs:
-// every change that is committed after Open has returned is heard. opts may be
-// nil, which watches nothing.
-//
-// All mistakes in opts, in the models and in what the database has of them come
-// back together, before anything is installed in the database. What the Source
-// installs there is described in package pgtrigger.
-//
-// ctx bounds only the start. The Client runs until [Client.Close]; close it
-// before the pool.
-func Open(ctx context.Context, pool *pgxpool.Pool, opts *Options) (*Client, error) {
-	if pool == nil {
-		return nil, errors.New("open rowsync: no pool: pass a *pgxpool.Pool of the database")
-	}
-	c, err := prepare(ctx, pool, opts)
-	if err != nil {
-		return nil, fmt.Errorf("open rowsync: %w", err)
-	}
-	if err := c.start(ctx); err != nil {
-		c.Close()
-		return nil, fmt.Errorf("open rowsync: %w", err)
-	}
-	c.logStart()
-	return c, nil
-}
-
-// prepare makes a Client that does not run yet. It returns all that is wrong
-// with the options, joined.
-func prepare(ctx context.Context, pool *pgxpool.Pool, opts *Options) (*Client, error) {
-	o, optionsErr := opts.withDefaults()
-	source := o.Source
-	if source == nil {
-		source = pgtrigger.New(pool, &pgtrigger.Options{Logger: o.Logger})
-	}
-	plan, watchersErr := draw(o.Watchers, o.Models)
-	c := &Client{
-		opts: o, log: o.Logger, source: source, clock: &load.Clock{},
-		reloads: make(chan struct{}, o.Reloads),
-		started: make(chan struct{}), done: make(chan struct{}),
-		subscribers: map[*Subscriber]struct{}{},
-	}
-	var schemaErr, sourceErr error
-	c.schema, schemaErr = plan.bind(ctx, pool, c.clock, load.Options{
-		CacheSize: o.CacheSize, CacheTTL: o.CacheTTL, Timeout: o.LoadTimeout,
-	})
-	if checker, ok := source.(capture.Checker); ok && c.schema != nil {
-		sourceErr = checker.Check(ctx, c.schema.captured())
-	}
-	if err := errors.Join(optionsErr, watchersErr, schemaErr, sourceErr); err != nil {
-		if c.schema != nil && c.schema.loader != nil {
-			c.schema.loader.Close()
-		}
-		return nil, err
-	}
-	c.schema.findDebugged(c.log)
-	return c, nil
-}
-
-// SQL returns the statements that install what [Open] with these options would,
-// for a role that may run them when the application's own may not: a migration.
-// With a Source that prints none, it is an error. The database is read and not
-// altered. Errors are those of Open.
-func SQL(ctx context.Context, pool *pgxpool.Pool, opts *Options) (string, error) {
-	if pool == nil {
-		return "", errors.New("print SQL: no pool: pass a *pgxpool.Pool of the database")
-	}
-	c, err := prepare(ctx, pool, opts)
-	if err != nil {
-		return "", fmt.Errorf("print SQL: %w", err)
-	}
-	defer c.schema.loader.Close()
-	scripter, ok := c.source.(capture.Scripter)
-	if !ok {
-		return "", fmt.Errorf("print SQL: a Source of type %T installs nothing by SQL", c.source)
-	}
-	return scripter.SQL(ctx, c.schema.captured())
 }
 
 // start runs the Source until Close and waits until it captures.
@@ -248,17 +167,18 @@ func (s sink) Reset(r Reset) { s.c.reset(r.Table, r) }
 // deliver routes changes, c.delivering being held.
 func (c *Client) deliver(changes []Change) {
 	c.changes.Add(uint64(len(changes)))
-	first := c.clock.Advance(len(changes))
 	// A TRUNCATE names no rows, so it is a Reset of its table, at its place.
-	for from, i := 0, 0; i <= len(changes); i++ {
-		if i < len(changes) && changes[i].Op != Truncated {
-			continue
+	for len(changes) > 0 {
+		n := slices.IndexFunc(changes, func(c Change) bool { return c.Op == Truncated })
+		if n < 0 {
+			n = len(changes)
 		}
-		c.route(changes[from:i], first+uint64(from))
-		if i < len(changes) {
-			c.spread(changes[i].Table, Reset{Reason: "the table was truncated"})
+		c.route(changes[:n], c.clock.Advance(n))
+		if n < len(changes) {
+			c.spread(changes[n].Table, Reset{Reason: "the table was truncated"})
+			n++
 		}
-		from = i + 1
+		changes = changes[n:]
 	}
 }
 

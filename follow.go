@@ -65,8 +65,8 @@ func (s *Subscriber) followAim(a aim) {
 		s.told[a.label] = t
 	}
 	t.items[a.item] |= a.ops
+	s.setApart() // first, or two changes might be joined before it
 	s.client.schema.index.Follow(&t.Follower, a.item, a.ops, 0)
-	s.setApart()
 }
 
 func (s *Subscriber) unfollowAim(a aim) {

@@ -58,7 +58,7 @@ func draw(watchers []Watcher, models *model.Registry) (*blueprint, error) {
 func (b *blueprint) addWatch(w *watched) error {
 	for _, other := range b.watches {
 		switch {
-		case w.watch.Label != other.watch.Label:
+		case other.wrong, w.watch.Label != other.watch.Label:
 		case w.watch.Label != "":
 			return fmt.Errorf("two watchers have the label %q: watch %s and watch %s: give one of them another", w.watch.Label, other.made, w.made)
 		case w.model == other.model && w.ops&other.ops != 0 && !w.whole && !other.whole:
@@ -235,7 +235,7 @@ func (b *blueprint) bindTable(s *schema, name catalog.Name, t *catalog.Table) er
 		c.key = b.bare[name]
 	}
 	if len(c.lookups) > 0 {
-		c.ops = AnyOp
+		c.ops, c.all = AnyOp, true
 	}
 	var watches []*watched
 	for _, w := range b.watches {

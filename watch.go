@@ -3,7 +3,9 @@ package rowsync
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/rowsync/rowsync/internal/catalog"
@@ -57,13 +59,17 @@ type Watch struct {
 func (w Watch) draw(b *blueprint) error {
 	bound := &watched{watch: w, made: w.String()}
 	errs := append(w.drawTable(b, bound), w.drawOperations(bound)...)
-	for field, column := range w.Fields {
-		if field == "" || column == "" {
+	for _, field := range slices.Sorted(maps.Keys(w.Fields)) {
+		if column := w.Fields[field]; field == "" || column == "" {
 			errs = append(errs, fmt.Errorf("option Fields maps %q to %q: both need a name", field, column))
 		}
 	}
 	if len(errs) == 0 {
 		return b.addWatch(bound)
+	}
+	if bound.name.Table != "" {
+		bound.wrong = true
+		b.watches = append(b.watches, bound) // so that what the database finds wrong with it comes too
 	}
 	for i, err := range errs {
 		errs[i] = fmt.Errorf("watch %s: %w", bound.made, err)
@@ -86,12 +92,15 @@ func (w Watch) drawTable(b *blueprint, bound *watched) (errs []error) {
 		}
 		return errs
 	}
-	for field, set := range map[string]bool{
-		"Schema": w.Schema != "", "Table": w.Table != "", "Key": len(w.Key) > 0,
-		"AssociationColumns": len(w.AssociationColumns) > 0, "Fields": len(w.Fields) > 0,
+	for _, field := range []struct {
+		name string
+		set  bool
+	}{
+		{"Schema", w.Schema != ""}, {"Table", w.Table != ""}, {"Key", len(w.Key) > 0},
+		{"AssociationColumns", len(w.AssociationColumns) > 0}, {"Fields", len(w.Fields) > 0},
 	} {
-		if set {
-			errs = append(errs, fmt.Errorf("option %s is set beside Model, which says it already: leave one of the two out", field))
+		if field.set {
+			errs = append(errs, fmt.Errorf("option %s is set beside Model, which says it already: leave one of the two out", field.name))
 		}
 	}
 	t := reflect.TypeOf(w.Model)

@@ -23,6 +23,8 @@ type watched struct {
 	// whole says that WatchModel made it: every column that a watched path
 	// needs travels with its changes.
 	whole bool
+	// wrong says that it was described with mistakes, so that it never runs.
+	wrong bool
 
 	// resolve sets these.
 	found *catalog.Table
@@ -83,8 +85,8 @@ func (w *watched) resolve(t *catalog.Table, limit int) error {
 	if label := w.watch.Label; len(label) > limit {
 		wrong("option Label is %d bytes longer than the %d that a name may have in PostgreSQL", len(label)-limit, limit)
 	}
-	for field, column := range w.watch.Fields {
-		if t.Column(column) == nil {
+	for _, field := range slices.Sorted(maps.Keys(w.watch.Fields)) {
+		if column := w.watch.Fields[field]; column != "" && t.Column(column) == nil {
 			wrong("option Fields maps %q to %q, and table %s has no such column; it has: %s", field, column, t.Name, strings.Join(t.ColumnNames(), ", "))
 		}
 	}
@@ -208,6 +210,9 @@ func (w *watched) tells(c *Change) bool {
 func (w *watched) associates(column string) bool {
 	if slices.Contains(w.associations, column) {
 		return true
+	}
+	if slices.Equal(w.key, []string{column}) {
+		return false
 	}
 	// A path may lead here through an association of another model.
 	_, ok := w.index.Lookup(w.table, []string{column})

@@ -15,12 +15,24 @@ const (
 	StatusUsage  = 2
 )
 
-// Command is a subcommand.
+// Command is a subcommand: one that does something, or a group of others.
 type Command struct {
 	Name, Summary string
-	// Run runs it with the arguments that follow its name until it is done or
-	// ctx ends. The error says how the program exits, see [Report].
+	// Commands are those of a group, in the order in which its help names them.
+	Commands []Command
+	// Run runs a command that is no group, with the arguments that follow its
+	// name, until it is done or ctx ends. The error says how the program exits,
+	// see [Report].
 	Run func(ctx context.Context, args []string, std Streams) error
+}
+
+// Streams are where a subcommand reads answers from, where it writes results,
+// to Out, and all else, to Err.
+type Streams struct {
+	In       io.Reader
+	Out, Err io.Writer
+	// InTerminal and OutTerminal say whether a person sits at In and at Out.
+	InTerminal, OutTerminal bool
 }
 
 // Printf prints something that a person reads. An error is of no use to anyone:
@@ -28,9 +40,6 @@ type Command struct {
 func Printf(w io.Writer, format string, args ...any) {
 	_, _ = fmt.Fprintf(w, format, args...)
 }
-
-// Streams are where a subcommand writes: results to Out, all else to Err.
-type Streams struct{ Out, Err io.Writer }
 
 // UsageError is a mistake in the arguments.
 type UsageError struct{ Err error }
@@ -62,35 +71,4 @@ func Report(w io.Writer, name string, err error) int {
 		Printf(w, "rowsync %s: %v\n", name, err)
 	}
 	return StatusFailed
-}
-
-// Parse parses the flags of a subcommand that takes no other arguments. Its
-// help goes to std.Out and comes back as [flag.ErrHelp], a mistake as a
-// [*UsageError].
-func Parse(flags *flag.FlagSet, args []string, std Streams, about string) error {
-	flags.SetOutput(io.Discard)
-	flags.Usage = func() {}
-	err := flags.Parse(args)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		help(std.Out, flags, about)
-		return err
-	case err != nil:
-		return &UsageError{Err: err}
-	case flags.NArg() > 0:
-		return Usagef("unexpected argument %q", flags.Arg(0))
-	}
-	return nil
-}
-
-func help(w io.Writer, flags *flag.FlagSet, about string) {
-	Printf(w, "Usage: rowsync %s [flags]\n\n%s\n\n", flags.Name(), about)
-	flags.VisitAll(func(f *flag.Flag) {
-		value, text := flag.UnquoteUsage(f)
-		Printf(w, "  %-22s %s", "--"+f.Name+" "+value, text)
-		if f.DefValue != "" && f.DefValue != "false" && f.DefValue != "0" && f.DefValue != "0s" {
-			Printf(w, " (default %s)", f.DefValue)
-		}
-		Printf(w, "\n")
-	})
 }

@@ -21,7 +21,7 @@ const chaosInterval = time.Second
 // The reader's connection calls itself rowsync.
 const killReader = `
 	select count(pg_terminate_backend(pid)) from pg_stat_activity
-	where application_name = 'rowsync' and datname = current_database() and pid <> pg_backend_pid()`
+	where application_name ~ '^rowsync(:|$)' and datname = current_database() and pid <> pg_backend_pid()`
 
 func startChaos(ctx context.Context, p *place, log *slog.Logger) *chaos {
 	ctx, stop := context.WithCancel(ctx)
