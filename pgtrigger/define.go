@@ -18,6 +18,7 @@ const (
 	maxEntry   = 128 << 20 // beyond: keys unknown; a message of the protocol ends at 1 GB
 	maxSmall   = 16_000    // in memory, below which it is worth trying a payload
 	maxPayload = 7_900     // NOTIFY takes less than 8,000
+	maxInline  = 1_500     // beyond: it may be stored beside the journal's pages
 )
 
 // definition is how one table is captured: the trigger function, made for its
@@ -141,6 +142,8 @@ func (d *definition) render(s *Source, columns *catalog.Table) error {
 		Settings                                         []string
 		Rows, Bell, OnlyChanged                          bool
 		MaxRows, MaxBytes, MaxSmall, MaxPayload, KeyMask int
+		MaxInline                                        int
+		MaxJournal, MaxBlock                             int64
 	}{
 		names:    n,
 		ID:       d.id,
@@ -151,8 +154,9 @@ func (d *definition) render(s *Source, columns *catalog.Table) error {
 		New:      d.values("new", columns),
 		Settings: settingsFor(d.columns, columns),
 		Rows:     d.way.rows, OnlyChanged: d.table.OnlyChanged,
-		Bell:     !s.opts.NoBell,
-		MaxRows:  s.opts.MaxRows, MaxBytes: maxEntry, MaxSmall: maxSmall, MaxPayload: maxPayload, KeyMask: keyMask,
+		Bell:    !s.opts.NoBell,
+		MaxRows: s.opts.MaxRows, MaxBytes: maxEntry, MaxSmall: maxSmall, MaxPayload: maxPayload, KeyMask: keyMask,
+		MaxInline: maxInline, MaxJournal: s.opts.MaxJournal, MaxBlock: s.opts.MaxJournal / blockSize,
 	}
 	var err error
 	if data.Comment, err = d.comment(n); err != nil {

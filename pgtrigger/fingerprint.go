@@ -21,7 +21,7 @@ func (r *reader) fingerprint(ctx context.Context) (string, error) {
 		return "", err
 	}
 	var text string
-	if err := r.ses.conn.QueryRow(ctx, sql, spaces, tables, n, functions).Scan(&text); err != nil {
+	if err := r.ses.conn.QueryRow(ctx, sql, spaces, tables, n, functions, r.src.opts.MaxJournal).Scan(&text); err != nil {
 		return "", fmt.Errorf("look at the catalog: %w", err)
 	}
 	return text, nil

@@ -62,7 +62,7 @@ func (s *Source) inspect(ctx context.Context, db querier, defs []*definition) (*
 	if err := in.readNamespace(ctx, db, s.names); err != nil {
 		return nil, fmt.Errorf("inspect schema %s: %w", s.names.Schema, err)
 	}
-	if err := in.readShape(ctx, db, s.names); err != nil {
+	if err := in.readShape(ctx, db, s.names, s.opts.MaxJournal); err != nil {
 		return nil, fmt.Errorf("inspect journal: %w", err)
 	}
 	if err := in.readFunctions(ctx, db, s.names, defs); err != nil {

@@ -30,6 +30,11 @@ type Options struct {
 	// as the journal stores them; a few times as much is needed. Whoever comes
 	// back to more than that gets a Reset instead. Defaults to 256 MiB.
 	MaxBacklog int64
+	// MaxJournal is how large the journal may become, in bytes, before it is made
+	// anew, which is a Reset: so it does not fill the disk while triggers are
+	// installed and no program reads. What readers need is the changes of twice
+	// the Retention. Defaults to 4 GiB; at least 1 MiB.
+	MaxJournal int64
 	// Retention is how long entries stay in the journal at least, and so for
 	// how long a connection may be lost without a Reset. Defaults to 10 min.
 	Retention time.Duration
@@ -75,6 +80,7 @@ func (o *Options) complete() (Options, error) {
 	orDefault(&c.PollInterval, 10*time.Millisecond)
 	orDefault(&c.SafetyPoll, 5*time.Second)
 	orDefault(&c.MaxBacklog, 256<<20)
+	orDefault(&c.MaxJournal, 4<<30)
 	orDefault(&c.Retention, 10*time.Minute)
 	orDefault(&c.MaxRows, 250_000)
 	orDefault(&c.LockTimeout, 100*time.Millisecond)
@@ -92,6 +98,9 @@ func (o *Options) complete() (Options, error) {
 	}
 	if c.MaxRows < 0 {
 		errs = append(errs, fmt.Errorf("pgtrigger: option MaxRows: %d is negative", c.MaxRows))
+	}
+	if c.MaxJournal < 1<<20 {
+		errs = append(errs, fmt.Errorf("pgtrigger: option MaxJournal: %d is less than 1 MiB", c.MaxJournal))
 	}
 	if c.MaxBacklog < 0 {
 		errs = append(errs, fmt.Errorf("pgtrigger: option MaxBacklog: %d is negative", c.MaxBacklog))

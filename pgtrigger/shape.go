@@ -22,8 +22,11 @@ var shapes = map[string][]string{
 	},
 }
 
-// readShape finds out what somebody has done to journal and state.
-func (in *inspection) readShape(ctx context.Context, db querier, n names) error {
+// blockSize is how many bytes a page has, unless PostgreSQL was built otherwise.
+const blockSize = 8192
+
+// readShape finds out what has become of journal and state.
+func (in *inspection) readShape(ctx context.Context, db querier, n names, maxJournal int64) error {
 	rows, err := db.Query(ctx, `
 		select c.relname, c.relpersistence = 'u', pg_catalog.pg_has_role(c.relowner, 'USAGE'),
 			exists (select from pg_catalog.pg_index i join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum = i.indkey[0]
@@ -33,7 +36,8 @@ func (in *inspection) readShape(ctx context.Context, db querier, n names) error 
 					case when a.attnotnull then ' not null' end, case when a.atthasdef then ' default' end) collate "C" as shape
 				from pg_catalog.pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped order by shape),
 			(select concat(c.oid, ' ', string_agg(concat(a.attnum, '/', a.xmin), ' ' order by a.attnum))
-				from pg_catalog.pg_attribute a where a.attrelid = c.oid and a.attnum > 0)
+				from pg_catalog.pg_attribute a where a.attrelid = c.oid and a.attnum > 0),
+			case when c.relname = 'journal' then pg_catalog.pg_total_relation_size(c.oid) end
 		from pg_catalog.pg_class c join pg_catalog.pg_namespace s on s.oid = c.relnamespace
 		where s.nspname = $1 and c.relname in ('journal', 'state') order by c.relname`, n.namespace)
 	if err != nil {
@@ -45,8 +49,9 @@ func (in *inspection) readShape(ctx context.Context, db querier, n names) error 
 		unlogged, own, index bool
 		columns              []string
 		now                  string
+		size                 *int64
 	)
-	_, err = pgx.ForEachRow(rows, []any{&name, &unlogged, &own, &index, &columns, &now}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&name, &unlogged, &own, &index, &columns, &now, &size}, func() error {
 		table := ident(n.namespace, name)
 		if !unlogged {
 			in.damage = append(in.damage, "table "+table+" is not unlogged any more")
@@ -57,6 +62,9 @@ func (in *inspection) readShape(ctx context.Context, db querier, n names) error 
 		if !slices.Equal(columns, shapes[name]) {
 			in.damage = append(in.damage, fmt.Sprintf("table %s has the columns (%s) in place of (%s)",
 				table, strings.Join(columns, ", "), strings.Join(shapes[name], ", ")))
+		}
+		if size != nil && *size > maxJournal {
+			in.damage = append(in.damage, fmt.Sprintf("table %s takes %d MiB, more than MaxJournal (%d MiB)", table, *size>>20, maxJournal>>20))
 		}
 		in.mayRepair = in.mayRepair && own
 		in.shapes += now + ";"
@@ -71,6 +79,6 @@ func (s *Source) dropDamaged(ctx context.Context, tx pgx.Tx, in *inspection) err
 	if len(in.damage) == 0 {
 		return nil
 	}
-	s.opts.Logger.Warn("rowsync: making the journal anew, for it was altered", "found", strings.Join(in.damage, "; "))
+	s.opts.Logger.Warn("rowsync: making the journal anew, for it is not as it should be", "found", strings.Join(in.damage, "; "))
 	return execScript(ctx, tx, fmt.Sprintf("drop table if exists %s, %s", s.names.Journal, s.names.State))
 }

@@ -9,7 +9,7 @@
 // broke goes on where it was.
 //
 // Readers remove old entries. Where triggers are installed and no program reads
-// any more, the journal grows with every write: remove it all then, with
+// any more, the journal grows up to Options.MaxJournal: remove it all then, with
 // [Source.Drop], or with DROP SCHEMA rowsync CASCADE, which takes the triggers
 // along. What other versions of a program have left behind is found at the start;
 // see [Options] (Cleanup), [Source.Installed] and [Source.Remove].

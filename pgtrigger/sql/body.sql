@@ -3,6 +3,7 @@
 declare
 	was_   text[];
 	now_   text[];
+	place_ tid;
 {{- if not .Rows}}
 	entry_ record;
 	small_ text;
@@ -16,6 +17,8 @@ begin
 {{if .Rows}}{{template "rows.sql" .}}{{else}}{{template "statement.sql" .}}{{end}}		-- Beyond these bounds the entry says that the table changed, no more.
 		if array_length(coalesce(now_, was_), 1) > {{.MaxRows}}
 			or coalesce(pg_column_size(now_), 0) + coalesce(pg_column_size(was_), 0) > {{.MaxBytes}}
+			or coalesce(pg_column_size(now_), 0) + coalesce(pg_column_size(was_), 0) > {{.MaxInline}}
+				and pg_total_relation_size({{literal .Journal}}::regclass) > {{.MaxJournal}}
 		then
 			was_ := null;
 			now_ := null;
@@ -43,14 +46,16 @@ begin
 	then
 {{- if .Rows}}
 		insert into {{.Journal}} (xid, def, op, at, origin, was, now)
-			values (pg_current_xact_id(), {{.ID}}, left(tg_op, 1)::"char", clock_timestamp(), nullif(current_setting('rowsync.origin', true), ''), was_, now_);
-		-- Without the entry, so that of all the bells of a transaction one remains.
+			values (pg_current_xact_id(), {{.ID}}, left(tg_op, 1)::"char", clock_timestamp(), nullif(current_setting('rowsync.origin', true), ''), was_, now_)
+			returning ctid into place_;
+{{template "bound" .}}		-- Without the entry, so that of all the bells of a transaction one remains.
 		perform pg_notify({{literal .Channel}}, json_build_array(pg_current_xact_id()::text, null, {{.ID}})::text);
 {{- else}}
 		insert into {{.Journal}} (xid, def, op, at, origin, was, now)
 			values (pg_current_xact_id(), {{.ID}}, left(tg_op, 1)::"char", clock_timestamp(), nullif(current_setting('rowsync.origin', true), ''), was_, now_)
-			returning xid, cmin, at, origin::text into entry_;
-		if coalesce(pg_column_size(now_), 0) + coalesce(pg_column_size(was_), 0) < {{.MaxSmall}} then
+			returning ctid, xid, cmin, at, origin::text into entry_;
+		place_ := entry_.ctid;
+{{template "bound" .}}		if coalesce(pg_column_size(now_), 0) + coalesce(pg_column_size(was_), 0) < {{.MaxSmall}} then
 			small_ := json_build_array(entry_.xid::text, entry_.cmin::text, {{.ID}}, left(tg_op, 1),
 				(extract(epoch from entry_.at) * 1000000)::bigint, entry_.origin, was_, now_)::text;
 		end if;
@@ -64,9 +69,19 @@ begin
 {{- end}}
 
 	insert into {{.Journal}} (xid, def, op, at, origin, was, now)
-		values (pg_current_xact_id(), {{.ID}}, left(tg_op, 1)::"char", clock_timestamp(), nullif(current_setting('rowsync.origin', true), ''), was_, now_);
-	return null;
+		values (pg_current_xact_id(), {{.ID}}, left(tg_op, 1)::"char", clock_timestamp(), nullif(current_setting('rowsync.origin', true), ''), was_, now_)
+		returning ctid into place_;
+{{template "bound" .}}	return null;
 end
-{{define "writable"}}has_table_privilege({{literal .Journal}}::regclass, 'INSERT')
+{{define "bound"}}		-- Nobody has read and cleaned for so long that the journal fills the disk: no
+		-- entry stays. The file does not shrink, so the reader that comes sees it,
+		-- and makes the journal anew when nobody who was here is open any more.
+		if place_ > '({{.MaxBlock}},0)'::tid then
+			if has_table_privilege({{literal .Journal}}::regclass, 'DELETE') and has_table_privilege({{literal .Journal}}::regclass, 'SELECT') then
+				delete from {{.Journal}} where ctid = place_;
+			end if;
+			return null;
+		end if;
+{{end}}{{define "writable"}}has_table_privilege({{literal .Journal}}::regclass, 'INSERT')
 					and not exists (select from {{.Journal}} where false and xid = null::xid8 and null::int8range @> def and op = null::"char"
 						and null::tstzrange @> at and origin = null::text and was @> null::text[] and now @> null::text[]){{end}}

@@ -1,6 +1,7 @@
 -- A row of the catalog that changes is a new version of it, with another xmin;
 -- what PostgreSQL changes by itself (statistics of VACUUM, say) it changes in
--- place. $1 and $2 name the tables, $3 the namespace, $4 its functions.
+-- place. $1 and $2 name the tables, $3 the namespace, $4 its functions; $5 is
+-- how large the journal may be.
 with recursive named as (
 	select s.oid as space, s.xmin as space_version, c.oid
 	from unnest($1::text[], $2::text[]) as w(schema, name)
@@ -25,6 +26,10 @@ with recursive named as (
 		from named join pg_catalog.pg_index i on i.indrelid = named.oid
 	union all
 	select concat('f', oid, '/', xmin) from function
+	union all
+	-- Asking for the size locks a relation, so only the journal's is asked for.
+	select concat('m', c.oid) from pg_catalog.pg_class c join pg_catalog.pg_namespace s on s.oid = c.relnamespace
+		where case when s.nspname = $3::text and c.relname = 'journal' then pg_catalog.pg_total_relation_size(c.oid) > $5 else false end
 	union all
 	-- The index of pg_depend is the way from a function to its triggers.
 	select concat('t', t.oid, '/', t.xmin)
