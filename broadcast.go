@@ -76,6 +76,7 @@ func rowOf(a aim, values map[string]any) (Row, error) {
 		row[i] = capture.Value{Null: true}
 	}
 	var errs []error
+	given := map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		column, ok := a.named[0].column(name)
 		place := slices.Index(columns, column)
@@ -83,7 +84,12 @@ func rowOf(a aim, values map[string]any) (Row, error) {
 			errs = append(errs, fmt.Errorf("column %q is not among those that are captured of %s: %s", name, a.named[0].of(), strings.Join(columns, ", ")))
 			continue
 		}
-		text, set, err := mapper.TextOf(a.named[0].found.Column(column), values[name])
+		if other, twice := given[column]; twice {
+			errs = append(errs, fmt.Errorf("%q and %q are the same column of %s: give it once", other, name, a.named[0].of()))
+			continue
+		}
+		given[column] = name
+		text, set, err := mapper.PlainText(a.named[0].found.Column(column), values[name])
 		if err != nil {
 			errs = append(errs, fmt.Errorf("value of column %s of %s: %w", name, a.named[0].of(), err))
 			continue
@@ -91,8 +97,8 @@ func rowOf(a aim, values map[string]any) (Row, error) {
 		row[place] = capture.Value{Text: text, Null: !set}
 	}
 	if len(errs) == 0 {
-		for i, column := range table.Capture.Key {
-			if row[i].Null {
+		for _, column := range a.named[0].key {
+			if row[placeOf(table, column)].Null {
 				errs = append(errs, fmt.Errorf("key column %q of %s is missing or null", column, a.named[0].of()))
 			}
 		}

@@ -32,6 +32,7 @@ type Client struct {
 	started chan struct{} // closed when capture runs
 	done    chan struct{} // closed when the Source has returned
 	err     error         // why it returned; set before done is closed
+	ended   atomic.Bool   // it returned by itself; set after err
 
 	// delivering is held while changes or a Reset are routed: the Source and
 	// Broadcast take turns.
@@ -52,6 +53,7 @@ func (c *Client) start(ctx context.Context) error {
 		c.err = c.source.Run(run, c.schema.captured(), sink{c})
 		if c.isStarted() && run.Err() == nil {
 			c.log.Error("rowsync: capture ended", "err", c.err)
+			c.ended.Store(true) // first: whoever follows from now on is told at once
 			c.reset(nil, Reset{Reason: "capture ended", Err: c.err})
 		}
 	}()

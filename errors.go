@@ -10,6 +10,9 @@ import (
 var (
 	// ErrClosed comes back from what needs a Client, Subscriber or Live that is closed.
 	ErrClosed = load.ErrClosed
+	// ErrEnded comes back from what would follow changes on a Client whose
+	// capture has ended by itself; it stands beside the reason, see [Client.Err].
+	ErrEnded = errors.New("rowsync: capture has ended")
 	// ErrReset comes back from [Sync] for an event that is a Reset: no patching
 	// of the value can make it right, so load it again.
 	ErrReset = errors.New("rowsync: changes may have been missed: load the value again")

@@ -5,6 +5,7 @@ import (
 	"maps"
 
 	"github.com/rowsync/rowsync/internal/route"
+	"github.com/rowsync/rowsync/model"
 )
 
 // told is what a Subscriber follows through targets: of one label, or of all
@@ -12,7 +13,15 @@ import (
 type told struct {
 	route.Follower
 	watcher *watched // nil without a label
-	items   map[route.Item]Op
+	// items are the operations that are followed of each item, for each way in
+	// which targets named it: ending one leaves the others.
+	items map[route.Item]map[way]Op
+}
+
+// way is what targets that come to the same rows can differ in.
+type way struct {
+	model *model.Model
+	where bool // by Where, not by Key
 }
 
 // SubscribeTo follows targets: from now on the Subscriber gets each change that
@@ -28,14 +37,14 @@ func (s *Subscriber) SubscribeTo(targets ...Target) error {
 	if err != nil {
 		return fmt.Errorf("subscribe: %w", err)
 	}
-	if err := s.open(); err != nil {
+	if err := s.mayFollow(); err != nil {
 		return err
 	}
 	for i, a := range aims {
 		s.followAim(a)
 		s.client.logSubscription("rowsync: subscribed", a, targets[i])
 	}
-	return s.open()
+	return s.mayFollow()
 }
 
 // Unsubscribe ends what [Subscriber.SubscribeTo] began with the same targets,
@@ -60,11 +69,14 @@ func (s *Subscriber) followAim(a aim) {
 	}
 	t := s.told[a.label]
 	if t == nil {
-		t = &told{watcher: a.label, items: map[route.Item]Op{}}
+		t = &told{watcher: a.label, items: map[route.Item]map[way]Op{}}
 		t.Owner, t.Push = s, s.pusher(a.label)
 		s.told[a.label] = t
 	}
-	t.items[a.item] |= a.ops
+	if t.items[a.item] == nil {
+		t.items[a.item] = map[way]Op{}
+	}
+	t.items[a.item][a.way] |= a.ops
 	s.setApart() // first, or two changes might be joined before it
 	s.client.schema.index.Follow(&t.Follower, a.item, a.ops, 0)
 }
@@ -76,10 +88,21 @@ func (s *Subscriber) unfollowAim(a aim) {
 	if t == nil {
 		return
 	}
-	if t.items[a.item] &^= a.ops; t.items[a.item] == 0 {
+	ways := t.items[a.item]
+	if ways == nil {
+		return
+	}
+	if ways[a.way] &^= a.ops; ways[a.way] == 0 {
+		delete(ways, a.way)
+	}
+	ended := a.ops
+	for _, still := range ways {
+		ended &^= still
+	}
+	if len(ways) == 0 {
 		delete(t.items, a.item)
 	}
-	s.client.schema.index.Unfollow(&t.Follower, a.item, a.ops)
+	s.client.schema.index.Unfollow(&t.Follower, a.item, ended)
 	s.setApart()
 }
 
@@ -107,10 +130,19 @@ func (s *Subscriber) pusher(w *watched) func(t *route.Table, c *Change, pos uint
 	}
 }
 
-// isTold reports whether the Subscriber follows an item through a target.
-func (s *Subscriber) isTold(it route.Item) bool {
+// isTold reports whether the Subscriber follows an item through a target
+// of a model.
+func (s *Subscriber) isTold(it route.Item, m *model.Model) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t := s.told[nil]
-	return t != nil && t.items[it] != 0
+	if t == nil {
+		return false
+	}
+	for w := range t.items[it] {
+		if w.model == m {
+			return true
+		}
+	}
+	return false
 }

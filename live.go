@@ -137,7 +137,7 @@ func newLive(ctx context.Context, c *Client, t reflect.Type, paths []string, pla
 		view: v, next: make(chan struct{}), current: &snapshot{value: v.value.Interface()},
 	}
 	if l.root, err = l.sub.root(v.elem, paths, func(r *root) { r.loaded = true }); err == nil {
-		if err = l.sub.open(); err == nil {
+		if err = l.sub.mayFollow(); err == nil {
 			err = l.reload(ctx)
 		}
 	}

@@ -42,7 +42,7 @@ func Load[T any](ctx context.Context, sub *Subscriber, load func(ctx context.Con
 	if err != nil {
 		return none, err
 	}
-	return value, sub.open()
+	return value, sub.mayFollow()
 }
 
 // whileFollowing calls load while the Subscriber follows every table that

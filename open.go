@@ -48,6 +48,7 @@ func prepare(ctx context.Context, pool *pgxpool.Pool, opts *Options, runs bool) 
 		source = pgtrigger.New(pool, &pgtrigger.Options{Logger: o.Logger})
 	}
 	plan, watchersErr := draw(o.Watchers, o.Models)
+	plan.unread = !runs
 	c := &Client{
 		opts: o, log: o.Logger, source: source, clock: &load.Clock{},
 		reloads: make(chan struct{}, o.Reloads),

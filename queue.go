@@ -66,7 +66,9 @@ func (q *queue) push(e *Event, row rowID) {
 		}})
 		return
 	}
-	if row != (rowID{}) {
+	if row == (rowID{}) {
+		clear(q.pending) // a change after this one must not be joined with one before it
+	} else {
 		q.pending[row] = q.gone + len(q.waiting)
 	}
 	q.waiting = append(q.waiting, queued{e, row})

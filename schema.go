@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jackc/pgx/v5/pgconn"
+
 	"github.com/rowsync/rowsync/internal/catalog"
 	"github.com/rowsync/rowsync/internal/graph"
 	"github.com/rowsync/rowsync/internal/load"
@@ -39,6 +41,9 @@ type blueprint struct {
 	associations map[*model.Association]bool
 	// lookups are the columns by which rows of a table must be found.
 	lookups map[catalog.Name][][]string
+	// unread says that nothing will be loaded, so that the role need not have
+	// the right to read the tables.
+	unread bool
 	// bare are join tables, with the columns that name a row if the table has
 	// no primary key.
 	bare map[catalog.Name][]string
@@ -167,7 +172,7 @@ func (b *blueprint) bind(ctx context.Context, db load.Querier, clock *load.Clock
 	if s.loader, err = load.New(db, mappers, associations, clock, opts); err != nil {
 		return s, err
 	}
-	if err := s.check(ctx, associations); err != nil {
+	if err := s.check(ctx, associations, b.unread); err != nil {
 		s.loader.Close()
 		return s, err
 	}
@@ -177,10 +182,16 @@ func (b *blueprint) bind(ctx context.Context, db load.Querier, clock *load.Clock
 
 // check runs the statement of each association once, for no owner, so that a
 // mistake in a condition or an order is found now and not at the first change.
-func (s *schema) check(ctx context.Context, associations []*model.Association) error {
+// With unread, that the role may not read a table is none.
+func (s *schema) check(ctx context.Context, associations []*model.Association, unread bool) error {
+	const insufficientPrivilege = "42501"
 	var errs []error
 	for _, a := range associations {
 		if err := s.loader.Check(ctx, a); err != nil {
+			var refused *pgconn.PgError
+			if unread && errors.As(err, &refused) && refused.Code == insufficientPrivilege {
+				continue
+			}
 			if ctx.Err() != nil {
 				return err
 			}

@@ -241,7 +241,7 @@ func (s *Subscriber) Subscribe(value any, opts ...SubscribeOption) ([]Subscripti
 		s.follow(r.holder, it, 0)
 		out = append(out, describe(it))
 	}
-	return out, s.open()
+	return out, s.mayFollow()
 }
 
 func config(opts []SubscribeOption) subscribeConfig {
@@ -293,6 +293,15 @@ func (s *Subscriber) root(t reflect.Type, paths []string, note func(*root)) (*ro
 	}
 	s.roots[m] = r
 	return r, nil
+}
+
+// mayFollow returns an error for a Subscriber that is closed, or that nothing
+// would reach any more.
+func (s *Subscriber) mayFollow() error {
+	if s.client.ended.Load() {
+		return fmt.Errorf("%w: %w", ErrEnded, s.client.err)
+	}
+	return s.open()
 }
 
 // open returns ErrClosed for a closed Subscriber.

@@ -74,8 +74,9 @@ func (s *Subscriber) reconcile(ctx context.Context, r *root, v view, events []*E
 	h := s.host(r)
 	whole := route.Item{Table: r.plan.Table, Lookup: route.WholeTable}
 	if v.list() || v.value.IsZero() {
-		told := s.isTold(whole)
-		h.Admit = func(k mapper.Key) bool { return told || s.isTold(r.plan.Item(k)) }
+		m := r.plan.Tree.Model
+		told := s.isTold(whole, m)
+		h.Admit = func(k mapper.Key) bool { return told || s.isTold(r.plan.Item(k), m) }
 	}
 	rows, err := r.plan.Reconcile(ctx, h, v.rows(), s.client.changesOf(events))
 	if err != nil {

@@ -90,6 +90,7 @@ type aim struct {
 	// named are the watchers that are meant; label alone if it is not nil.
 	named []*watched
 	item  route.Item
+	way   way
 	ops   Op
 }
 
@@ -124,6 +125,7 @@ func (c *Client) aim(t Target) (aim, error) {
 	}
 	w := a.named[0]
 	a.item = route.Item{Table: w.table, Lookup: route.WholeTable}
+	a.way = way{model: w.model, where: t.column != nil}
 	switch {
 	case t.key != nil && t.column != nil:
 		return a, fmt.Errorf("target %s has both a key and a column: use either Key or Where", t)
@@ -147,6 +149,9 @@ func (c *Client) aimLabel(t Target) (aim, error) {
 		labels = append(labels, fmt.Sprintf("%q", w.watch.Label))
 		if w.watch.Label != t.label {
 			continue
+		}
+		if t.ops&^AnyOp != 0 {
+			return aim{}, fmt.Errorf("operations %q of watcher %q: name Inserted, Updated, Deleted or several of them", t.ops, t.label)
 		}
 		a := aim{label: w, named: []*watched{w}, ops: t.ops}
 		if t.ops == 0 {

@@ -2,6 +2,7 @@ package rowsync
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -31,13 +32,13 @@ func (e Event) Key() []Value {
 func (e Event) OldKey() []Value { return e.keyIn(e.Old) }
 
 func (e Event) keyIn(row Row) []Value {
-	switch {
-	case row == nil || e.Table == nil:
+	if row == nil || e.Table == nil {
 		return nil
-	case e.watcher == nil:
-		return row[:len(e.Table.Key)]
 	}
-	return e.watcher.keyIn(row)
+	if ws := e.watchers(); len(ws) > 0 {
+		return ws[0].keyIn(row)
+	}
+	return row[:min(len(e.Table.Key), len(row))] // of a join table
 }
 
 // keyIn returns the values of the watcher's key in a row of its table.
@@ -145,6 +146,9 @@ func (e Event) scan(row Row, name string, dst any) error {
 			return fmt.Errorf("scan %s: %s carries no such row", name, e)
 		}
 		return fmt.Errorf("scan %s: no such column travels with %s; those that do: %s: name it in ExtraColumns of the Watch", name, e, strings.Join(e.names(), ", "))
+	}
+	if p := reflect.ValueOf(dst); p.Kind() != reflect.Pointer || p.IsNil() {
+		return fmt.Errorf("scan %s: %T is no pointer to a variable", name, dst)
 	}
 	m, _ := scanners.Get().(*pgtype.Map)
 	defer scanners.Put(m)

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jackc/pgx/v5/pgtype"
+
 	"github.com/rowsync/rowsync/internal/catalog"
 	"github.com/rowsync/rowsync/internal/route"
 	"github.com/rowsync/rowsync/model"
@@ -36,7 +38,14 @@ type watched struct {
 	// bind sets these.
 	index  *route.Index
 	table  *route.Table
-	places []int // of triggers, in the table's rows
+	places []place // of triggers
+}
+
+// place is where a trigger column stands in the table's rows.
+type place struct {
+	at int
+	// numeric says that equal values can differ in their text: 1.5 and 1.50.
+	numeric bool
 }
 
 // named is what messages and logs call the watcher: its label, or its model and
@@ -89,6 +98,9 @@ func (w *watched) resolve(t *catalog.Table, limit int) error {
 		if column := w.watch.Fields[field]; column != "" && t.Column(column) == nil {
 			wrong("option Fields maps %q to %q, and table %s has no such column; it has: %s", field, column, t.Name, strings.Join(t.ColumnNames(), ", "))
 		}
+		if t.Column(field) != nil && w.field(field) == field && w.watch.Fields[field] != field {
+			wrong("option Fields maps %q to another column, and there is a column %q that would have no name of its own then: give that one a name in Fields too", field, field)
+		}
 	}
 	switch {
 	case len(w.watch.Key) > 0:
@@ -132,14 +144,22 @@ func (w *watched) column(name string) (string, bool) {
 	if w.found.Column(name) != nil {
 		return name, true
 	}
-	if w.model != nil {
-		for _, c := range w.model.Columns {
-			if c.Field == name {
-				return c.Name, w.found.Column(c.Name) != nil
-			}
+	if w.model == nil {
+		return "", false
+	}
+	column := ""
+	for _, c := range w.model.Columns {
+		field := c.Field[strings.LastIndexByte(c.Field, '.')+1:]
+		switch {
+		case c.Field == name:
+			return c.Name, w.found.Column(c.Name) != nil
+		case field == name && column != "":
+			return "", false // in two embedded structs
+		case field == name:
+			column = c.Name
 		}
 	}
-	return "", false
+	return column, column != "" && w.found.Column(column) != nil
 }
 
 // field returns what the program calls a column.
@@ -174,7 +194,7 @@ func (w *watched) bind(x *route.Index, t *route.Table) {
 		}
 	}
 	for _, c := range w.triggers {
-		w.places = append(w.places, placeOf(t, c))
+		w.places = append(w.places, place{placeOf(t, c), w.found.Column(c).OID == pgtype.NumericOID})
 	}
 }
 
@@ -203,7 +223,9 @@ func (w *watched) tells(c *Change) bool {
 	if !w.ops.Has(c.Op) {
 		return false
 	}
-	return len(w.places) == 0 || slices.ContainsFunc(w.places, func(p int) bool { return !w.table.Same(p, c.Old, c.New) })
+	return len(w.places) == 0 || slices.ContainsFunc(w.places, func(p place) bool {
+		return c.Old[p.at] != c.New[p.at] && (!p.numeric || !w.table.Same(p.at, c.Old, c.New))
+	})
 }
 
 // associates reports whether the watcher's rows refer to others by a column.

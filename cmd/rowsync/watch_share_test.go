@@ -187,6 +187,7 @@ func TestWatchAsProgram(t *testing.T) {
 	}{
 		"SIGTERM":     {`exec "$0" watch --table teams`, syscall.SIGTERM},
 		"Ctrl-C":      {`exec "$0" watch --table teams`, syscall.SIGINT},
+		"SIGHUP":      {`exec "$0" watch --table teams`, syscall.SIGHUP},
 		"closed pipe": {`("$0" watch --table teams; echo "status $?" >&2) | grep -m 1 --line-buffered green`, 0},
 	} {
 		t.Run(name, func(t *testing.T) {

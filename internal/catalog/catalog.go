@@ -25,8 +25,10 @@ type Column struct {
 	Name string
 	// Type is the type's name as SQL, schema-qualified where needed, with its modifier.
 	Type string
-	// OID is the type's object id; for a domain that of the type below it.
-	OID uint32
+	// OID is the type's object id; for a domain that of the type below it, which
+	// Base names, without its schema.
+	OID  uint32
+	Base string
 	// TypeKind is pg_type.typtype of the type itself: 'b' base, 'e' enum, 'd'
 	// domain, 'c' composite, 'r' range, 'm' multirange.
 	TypeKind byte
@@ -71,7 +73,7 @@ func (t *Table) ColumnNames() []string {
 const query = `
 select n.nspname, c.relname, c.oid, c.relkind::text, c.relpersistence::text,
        a.attname, format_type(a.atttypid, a.atttypmod),
-       case when ty.typtype = 'd' then ty.typbasetype else ty.oid end, ty.typtype::text, a.attnotnull,
+       base.oid, base.typname, ty.typtype::text, a.attnotnull,
        exists (select from pg_catalog.pg_constraint k where k.conrelid = c.oid and k.contype = 'f' and a.attnum = any(k.conkey)),
        case when array_position(i.indkey::int2[], a.attnum) < i.indnkeyatts
             then array_position(i.indkey::int2[], a.attnum) else -1 end
@@ -80,6 +82,14 @@ join pg_catalog.pg_namespace n on n.nspname = want.schema
 join pg_catalog.pg_class c on c.relnamespace = n.oid and c.relname = want.tab and c.relkind in ('r','p','v','m','f')
 join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
 join pg_catalog.pg_type ty on ty.oid = a.atttypid
+cross join lateral (
+    with recursive below as (
+        select ty.oid, ty.typname, ty.typtype, ty.typbasetype
+        union all
+        select t.oid, t.typname, t.typtype, t.typbasetype from below b join pg_catalog.pg_type t on b.typtype = 'd' and t.oid = b.typbasetype
+    )
+    select oid, typname from below where typtype <> 'd'
+) base
 left join pg_catalog.pg_index i on i.indrelid = c.oid and i.indisprimary
 order by c.oid, a.attnum`
 
@@ -107,7 +117,7 @@ func Load(ctx context.Context, db Querier, names []Name) (map[Name]*Table, error
 			place             int
 		)
 		if err := rows.Scan(&name.Schema, &name.Table, &oid, &kind, &persistence,
-			&col.Name, &col.Type, &col.OID, &typeKind, &col.NotNull, &col.Refers, &place); err != nil {
+			&col.Name, &col.Type, &col.OID, &col.Base, &typeKind, &col.NotNull, &col.Refers, &place); err != nil {
 			return nil, fmt.Errorf("read catalog: %w", err)
 		}
 		col.TypeKind = typeKind[0]

@@ -4,8 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strconv"
 	"strings"
 
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/rowsync/rowsync/capture"
 	"github.com/rowsync/rowsync/internal/catalog"
 	"github.com/rowsync/rowsync/model"
 )
@@ -120,10 +124,20 @@ func (b *Mapper) Text(c *model.Column, value any) (string, bool, error) {
 
 // TextOf is [Mapper.Text] for a column that no Model need have.
 func TextOf(col *catalog.Column, value any) (string, bool, error) {
+	if told, ok := value.(capture.Value); ok { // as an event tells it
+		value = told.Text
+		if told.Null {
+			value = nil
+		}
+	}
 	if value == nil {
 		return "", false, nil
 	}
 	v := reflect.ValueOf(value)
+	if col.OID == pgtype.BoolOID && v.Kind() == reflect.String {
+		b, err := parseBool(v.String())
+		return strconv.FormatBool(b), err == nil, err
+	}
 	if wholeNumber(col) && v.CanFloat() {
 		return "", false, fmt.Errorf("%v is no %s: pass an integer", value, col.Type)
 	}
@@ -131,5 +145,39 @@ func TextOf(col *catalog.Column, value any) (string, bool, error) {
 	if err == nil && ok {
 		err = valid(col, text)
 	}
+	if n, wrong := strconv.ParseInt(text, 10, 64); wholeNumber(col) && wrong == nil {
+		text = strconv.FormatInt(n, 10) // "+42" and "042" are 42
+	}
 	return text, ok, err
+}
+
+// PlainText is [TextOf] as the database would tell the value: not brought to
+// canonical form, in which case, zeros and the like are lost.
+func PlainText(col *catalog.Column, value any) (string, bool, error) {
+	canonical, set, err := TextOf(col, value)
+	if err != nil || !set || col.OID == pgtype.BoolOID {
+		return canonical, set, err
+	}
+	if told, ok := value.(capture.Value); ok {
+		return told.Text, true, nil
+	}
+	m, _ := typeMaps.Get().(*pgtype.Map)
+	defer typeMaps.Put(m)
+	text, err := m.Encode(col.OID, pgtype.TextFormatCode, value, nil)
+	if err != nil || text == nil {
+		return canonical, true, nil // it takes an encoder of ours, such as an array of bytes for a uuid
+	}
+	return string(text), true, nil
+}
+
+// parseBool reads what PostgreSQL takes for a boolean
+// (https://www.postgresql.org/docs/current/datatype-boolean.html).
+func parseBool(text string) (bool, error) {
+	text = strings.ToLower(strings.TrimSpace(text))
+	for word, value := range map[string]bool{"true": true, "yes": true, "on": true, "1": true, "false": false, "no": false, "off": false, "0": false} {
+		if text != "" && text != "o" && strings.HasPrefix(word, text) {
+			return value, nil
+		}
+	}
+	return false, fmt.Errorf("%q is no boolean: write true or false", text)
 }

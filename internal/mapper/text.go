@@ -36,7 +36,7 @@ func Canon(c *catalog.Column) func(string) string {
 	case pgtype.NumericOID:
 		return canonNumeric
 	}
-	if c.Type == "citext" || strings.HasSuffix(c.Type, ".citext") {
+	if c.Base == "citext" {
 		return strings.ToLower
 	}
 	if _, known := pgtype.NewMap().TypeForOID(c.OID); !known {
@@ -81,6 +81,10 @@ func valid(c *catalog.Column, text string) error {
 	return nil
 }
 
+// maxExponent is more than the digits that a numeric may have before its point
+// (131,072), and after it (16,383).
+const maxExponent = 200_000
+
 // canonNumeric writes a decimal number without exponent and without the zeros
 // that do not change its value: 1.50, 15e-1 and 01.5 are all "1.5".
 func canonNumeric(s string) string {
@@ -101,10 +105,11 @@ func canonNumeric(s string) string {
 	if strings.Trim(digits, "0123456789") != "" { // NaN, Infinity
 		return s
 	}
-	point := len(whole) + exp
-	for point > len(digits) {
-		digits += "0"
+	if exp > maxExponent || exp < -maxExponent {
+		return s // no numeric of PostgreSQL's, and too long to write out
 	}
+	point := len(whole) + exp
+	digits += strings.Repeat("0", max(0, point-len(digits)))
 	if point < 0 {
 		digits = strings.Repeat("0", -point) + digits
 		point = 0

@@ -43,7 +43,7 @@ func (b *backends) others(readers []pgtrigger.Reader) []pgtrigger.Reader {
 
 // found is what stood in the database before the command installed anything.
 type found struct {
-	schema bool
+	schema, journal bool
 	// idle and read are definitions, by their function, that nobody read and
 	// that somebody read.
 	idle, read map[string]bool
@@ -62,7 +62,10 @@ func (w *watch) look(ctx context.Context) (*found, error) {
 			f.idle[i.Function] = true
 		}
 	}
-	err = w.pool.QueryRow(ctx, "select exists (select from pg_catalog.pg_namespace where nspname = $1)", w.opts.namespace).Scan(&f.schema)
+	err = w.pool.QueryRow(ctx, `
+		select exists (select from pg_catalog.pg_namespace where nspname = $1), exists (
+			select from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+			where n.nspname = $1 and c.relname = 'journal')`, w.opts.namespace).Scan(&f.schema, &f.journal)
 	return f, err
 }
 
@@ -118,8 +121,9 @@ func (w *watch) remove(ctx context.Context, f *found, details []rowsync.WatcherD
 		}
 	}
 	// A schema that was there before stays, unless it is that of another run,
-	// which has left it to this one.
-	heir := w.opts.namespace == ownNamespace && len(f.read) > 0
+	// which has left it to this one; without definitions, that run was just
+	// beginning or just ending.
+	heir := w.opts.namespace == ownNamespace && (len(f.read) > 0 || f.journal && len(f.idle) == 0)
 	if left > 0 || f.schema && !heir {
 		return nil
 	}
