@@ -50,6 +50,9 @@ func (r *reader) install(ctx context.Context) error {
 		r.captured = append(r.captured, &captured{table: d.table, def: d, install: in.installs[d]})
 	}
 	r.shapes = in.shapes
+	if !in.complete() { // somebody has altered it since
+		r.seen, r.suspicious = "", true
+	}
 	r.src.dropStrays(ctx, r.ses.conn, defs...)
 	return nil
 }
@@ -149,6 +152,7 @@ func (r *reader) tellMended() {
 	r.mended = nil
 	for _, reset := range mended {
 		if reset.Table == nil {
+			r.doubt()
 			r.reset(reset)
 			return // which stands for all of them
 		}

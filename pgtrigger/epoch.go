@@ -38,6 +38,12 @@ func (s *Source) ensureEpoch(ctx context.Context, conn *pgx.Conn) error {
 	if err != nil {
 		return fmt.Errorf("begin epoch: %w", err)
 	}
+	// A dump holds the journal's rows. Restored in another cluster, they may bear
+	// the ids of transactions to come, and be read again and again until then.
+	_, err = conn.Exec(ctx, fmt.Sprintf("delete from %s where xid >= pg_snapshot_xmax(pg_current_snapshot())", s.names.Journal))
+	if err != nil {
+		return fmt.Errorf("begin epoch: %w", err)
+	}
 	return nil
 }
 
@@ -45,12 +51,8 @@ func (s *Source) ensureEpoch(ctx context.Context, conn *pgx.Conn) error {
 // now, or "".
 func (r *reader) gap(now horizon) string {
 	switch {
-	case now.epoch == "":
-		return "the journal was emptied, as a crash of the server does"
-	case now.epoch != r.epoch:
-		return "the journal was begun anew"
-	case r.file != "" && now.file != r.file:
-		return "the journal was emptied or rewritten"
+	case now.epoch == "", now.epoch != r.epoch, r.file != "" && now.file != r.file:
+		return "the journal was emptied or begun anew, as after a crash of the server"
 	case now.snapshot.xmax < r.cursor.xmax:
 		return "the database went back in time, as a restored one does"
 	}
@@ -78,6 +80,7 @@ func (r *reader) leap(why string) error {
 	if err := r.jump(); err != nil {
 		return err
 	}
+	r.doubt()
 	r.mended = nil // all of it is in this
 	r.reset(capture.Reset{Reason: why})
 	return nil

@@ -25,7 +25,9 @@ type inspection struct {
 	mayCreateSchema, mayUseSchema, mayCreateIn bool
 	mayReadJournal, mayFillJournal, mayState   bool
 	mayRepair                                  bool // drop journal and state, that is
-	mayTrigger                                 map[*definition]bool
+	// powerless are the functions whose owner may not write the journal.
+	powerless  []*definition
+	mayTrigger map[*definition]bool
 }
 
 // trigger is one trigger of a definition.
@@ -42,7 +44,7 @@ func (t trigger) String() string {
 }
 
 func (in *inspection) complete() bool {
-	return in.shared() && len(in.tables) == 0 && len(in.functions) == 0 && len(in.triggers) == 0 && len(in.disabled) == 0
+	return in.shared() && len(in.tables) == 0 && len(in.functions) == 0 && len(in.triggers) == 0 && len(in.disabled) == 0 && len(in.powerless) == 0
 }
 
 // shared reports whether what all tables share is there, as it should be.
@@ -53,7 +55,7 @@ func (in *inspection) shared() bool {
 // lacks reports whether changes of the definition's table go unseen.
 func (in *inspection) lacks(d *definition) bool {
 	of := func(t trigger) bool { return t.def == d }
-	return slices.Contains(in.tables, d) || slices.Contains(in.functions, d) || slices.ContainsFunc(in.triggers, of) || slices.ContainsFunc(in.disabled, of)
+	return slices.Contains(in.powerless, d) || slices.Contains(in.tables, d) || slices.Contains(in.functions, d) || slices.ContainsFunc(in.triggers, of) || slices.ContainsFunc(in.disabled, of)
 }
 
 // inspect looks at what is there, taking no locks but those of reading the catalog.
@@ -102,20 +104,26 @@ func (in *inspection) readFunctions(ctx context.Context, db querier, n names, de
 		wanted[i] = d.functionName()
 	}
 	rows, err := db.Query(ctx, `
-		select p.proname, p.prosrc from pg_catalog.pg_proc p
+		select p.proname, p.prosrc, j.oid is null or has_schema_privilege(p.proowner, s.oid, 'USAGE')
+			and has_table_privilege(p.proowner, j.oid, 'SELECT') and has_table_privilege(p.proowner, j.oid, 'INSERT')
+		from pg_catalog.pg_proc p
 		join pg_catalog.pg_namespace s on s.oid = p.pronamespace
+		left join pg_catalog.pg_class j on j.relnamespace = s.oid and j.relname = 'journal'
 		where s.nspname = $1 and p.proname = any($2)`, n.namespace, wanted)
 	if err != nil {
 		return err
 	}
-	bodies := map[string]string{}
+	bodies, able := map[string]string{}, map[string]bool{}
 	var name, body string
-	if _, err := pgx.ForEachRow(rows, []any{&name, &body}, func() error { bodies[name] = body; return nil }); err != nil {
+	var may bool
+	if _, err := pgx.ForEachRow(rows, []any{&name, &body, &may}, func() error { bodies[name], able[name] = body, may; return nil }); err != nil {
 		return err
 	}
 	for i, d := range defs {
 		if bodies[wanted[i]] != d.body {
 			in.functions = append(in.functions, d)
+		} else if !able[wanted[i]] {
+			in.powerless = append(in.powerless, d)
 		}
 	}
 	return nil
@@ -203,6 +211,9 @@ func (in *inspection) obstacles(n names) error {
 	for _, t := range in.disabled {
 		lack("%s is disabled", t)
 	}
+	for _, d := range in.powerless {
+		lack("the owner of function %s lacks USAGE on the schema, or SELECT or INSERT on %s", ident(n.namespace, d.functionName()), n.Journal)
+	}
 	return errors.Join(errs...)
 }
 
@@ -241,6 +252,9 @@ func (in *inspection) missing(n names) string {
 	}
 	for _, t := range in.disabled {
 		list = append(list, t.String()+" (it is disabled)")
+	}
+	for _, d := range in.powerless {
+		list = append(list, "the right of the owner of function "+ident(n.namespace, d.functionName())+" to write the journal")
 	}
 	return strings.Join(list, ", ")
 }

@@ -3,6 +3,7 @@ package pgtrigger
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -90,6 +91,18 @@ func (s *Source) installTriggers(ctx context.Context, tx pgx.Tx, d *definition) 
 	if err != nil {
 		return err
 	}
+	if len(in.triggers) > 0 {
+		keep, err := d.keepFunction(s.names)
+		if err != nil {
+			return err
+		}
+		if err := execScript(ctx, tx, keep); err != nil {
+			return err
+		}
+	}
+	if err := s.boundStatements(ctx, tx, d); err != nil {
+		return err
+	}
 	for _, t := range in.triggers {
 		ddl := fmt.Sprintf("alter table %s enable always trigger %s", ident(t.on.schema, t.on.name), ident(d.triggerName(t.op)))
 		if !t.dormant {
@@ -99,6 +112,49 @@ func (s *Source) installTriggers(ctx context.Context, tx pgx.Tx, d *definition) 
 		}
 		if err := execScript(ctx, tx, ddl); err != nil {
 			return err
+		}
+	}
+	return s.letOwners(ctx, tx, d)
+}
+
+// boundStatements bounds how long the DDL that follows may take where it needs
+// the locks of many tables: lock_timeout is for each of them, and while it waits
+// for one, the writers of those it has got wait too.
+func (s *Source) boundStatements(ctx context.Context, tx pgx.Tx, d *definition) error {
+	members, err := s.members(ctx, tx, []*definition{d})
+	if err != nil || len(members[d]) < 2 {
+		return err
+	}
+	longest := 2*s.opts.LockTimeout + time.Duration(len(members[d]))*5*time.Millisecond // for the work itself
+	_, err = tx.Exec(ctx, fmt.Sprintf("set local statement_timeout = %d", longest.Milliseconds()))
+	return err
+}
+
+// keepFunction is the DDL that keeps the function from being dropped until the
+// transaction ends. CREATE TRIGGER does not: a DROP FUNCTION, or DROP SCHEMA ...
+// CASCADE, that runs beside it leaves a trigger without a function behind, and
+// then every statement on the table fails. COMMENT locks what it is about.
+func (d *definition) keepFunction(n names) (string, error) {
+	comment, err := d.comment(n)
+	return fmt.Sprintf("comment on function %s() is %s;\n", ident(n.namespace, d.functionName()), literal(comment)), err
+}
+
+// letOwners allows the owners of a partitioned table and its partitions to use
+// the function: PostgreSQL asks for that when it clones the triggers to a
+// partition that they make or attach.
+func (s *Source) letOwners(ctx context.Context, tx pgx.Tx, d *definition) error {
+	if !d.way.moves {
+		return nil
+	}
+	members, err := s.members(ctx, tx, []*definition{d})
+	if err != nil {
+		return err
+	}
+	for _, m := range members[d] {
+		if !m.mayUse {
+			if err := execScript(ctx, tx, fmt.Sprintf("grant execute on function %s() to %s", ident(s.names.namespace, d.functionName()), ident(m.ownedBy))); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

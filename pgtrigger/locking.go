@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,13 +36,14 @@ const (
 	lockNotAvailable = "55P03"
 	deadlockDetected = "40P01"
 
+	queryCanceled         = "57014"
 	insufficientPrivilege = "42501"
 )
 
 // lockedOut reports whether the error says that a lock was not to be had.
 func lockedOut(err error) bool {
 	var pgErr *pgconn.PgError
-	return errors.As(err, &pgErr) && (pgErr.Code == lockNotAvailable || pgErr.Code == deadlockDetected)
+	return errors.As(err, &pgErr) && slices.Contains([]string{lockNotAvailable, deadlockDetected, queryCanceled}, pgErr.Code)
 }
 
 // underLock runs do in a transaction that holds the namespace's install lock.

@@ -15,6 +15,8 @@ type member struct {
 	kind         string // pg_class.relkind
 	trigger      bool   // this role may create triggers on it
 	owner        bool   // this role owns it
+	ownedBy      string
+	mayUse       bool // its owner may use the definition's function
 	// enabled says of the definition's triggers on it, by name, when they fire:
 	// pg_trigger.tgenabled.
 	enabled map[string]string
@@ -46,7 +48,8 @@ func (s *Source) members(ctx context.Context, db querier, defs []*definition) (m
 			has_table_privilege(c.oid, 'TRIGGER'), pg_catalog.pg_has_role(c.relowner, 'USAGE'),
 			coalesce(array_agg(t.tgname::text order by t.oid) filter (where t.oid is not null), '{}'),
 			coalesce(array_agg(t.tgenabled::text order by t.oid) filter (where t.oid is not null), '{}'),
-			concat(c.oid, ' ', string_agg(concat(p.xmin, '/', t.oid, '/', t.xmin), ' ' order by t.oid))
+			concat(c.oid, ' ', string_agg(concat(p.xmin, '/', t.oid, '/', t.xmin), ' ' order by t.oid)),
+			pg_catalog.pg_get_userbyid(c.relowner)::text, coalesce(bool_and(has_function_privilege(c.relowner, p.oid, 'EXECUTE')), false)
 		from member m join own using (place)
 		join pg_catalog.pg_class c on c.oid = m.oid
 		join pg_catalog.pg_namespace s on s.oid = c.relnamespace
@@ -64,7 +67,7 @@ func (s *Source) members(ctx context.Context, db querier, defs []*definition) (m
 		m              member
 		names, enabled []string
 	)
-	_, err = pgx.ForEachRow(rows, []any{&place, &m.schema, &m.name, &m.own, &m.kind, &m.trigger, &m.owner, &names, &enabled, &m.install}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&place, &m.schema, &m.name, &m.own, &m.kind, &m.trigger, &m.owner, &names, &enabled, &m.install, &m.ownedBy, &m.mayUse}, func() error {
 		m.enabled = make(map[string]string, len(names))
 		for i, name := range names {
 			m.enabled[name] = enabled[i]

@@ -18,13 +18,15 @@ import (
 // into another looks the same, and is told as an UPDATE of the one to the other.
 
 // movement is the SQL of what an entry says of this beside its columns: the
-// partition, and of a new row the command that made it.
+// partition, and of a new row the command that made it, unless something has
+// been done to the row since, such as by a trigger of the application: that
+// hides the command.
 func movement(r string) string {
 	switch r {
 	case "old":
 		return "case tg_op when 'DELETE' then tg_relid::text end"
 	case "new":
-		return "case tg_op when 'INSERT' then concat(tg_relid, ' ', new.cmin) end"
+		return "case tg_op when 'INSERT' then concat(tg_relid, ' ', case when new.xmax::text = '0' then new.cmin::text end) end"
 	}
 	return "null"
 }
@@ -38,6 +40,7 @@ func joinParts(entries []entry) []entry {
 		def *definition
 	}
 	before := map[place]int{} // the last entry of each
+	gone := map[place]int{}   // the last DELETE of each that is no move yet; triggers of the application may write between the halves
 	kept := entries[:0]
 	for _, e := range entries {
 		if !e.def.way.rows {
@@ -50,10 +53,20 @@ func joinParts(entries []entry) []entry {
 			if b.op == capture.Truncate && e.op == capture.Truncate {
 				continue
 			}
-			if e.movedFrom(b) {
-				b.op, b.now = capture.Update, e.now // what stood between belongs to other tables
+		}
+		if i, ok := gone[at]; ok {
+			moved, doubtful := e.movedFrom(&kept[i])
+			if moved {
+				kept[i].op, kept[i].now = capture.Update, e.now
+				delete(gone, at)
 				continue
 			}
+			if doubtful {
+				e.was, e.now = nil, nil // that the table changed is all there is to say
+			}
+		}
+		if e.op == capture.Delete {
+			gone[at] = len(kept)
 		}
 		before[at] = len(kept)
 		kept = append(kept, e)
@@ -64,16 +77,20 @@ func joinParts(entries []entry) []entry {
 	return kept
 }
 
-// movedFrom reports whether e is where a row went that b took away.
-func (e *entry) movedFrom(b *entry) bool {
+// movedFrom reports whether e is where a row went that b took away, or whether
+// that can't be known.
+func (e *entry) movedFrom(b *entry) (moved, doubtful bool) {
 	if !e.def.way.moves || b.op != capture.Delete || e.op != capture.Insert || b.was == nil || e.now == nil {
-		return false
+		return false, false
 	}
 	extra := len(e.def.columns)
 	from := b.was[0][extra].Text
 	to, text, _ := strings.Cut(e.now[0][extra].Text, " ")
 	command, err := strconv.ParseUint(text, 10, 32)
-	return err == nil && from != to && command < uint64(b.command)
+	if err != nil {
+		return false, from != to
+	}
+	return from != to && command < uint64(b.command), false
 }
 
 // strip takes what is no column off the entry's rows.

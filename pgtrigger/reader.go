@@ -60,6 +60,9 @@ type reader struct {
 	away     time.Time // since when the connection is lost; zero: it is not
 	attempts int       // to connect, since then
 	awayTold bool      // that was logged
+	// unsure is the transaction below which some may have written unseen, while the
+	// journal was not there, that had not ended when the Sink was told; 0: none.
+	unsure uint64
 
 	// These belong to the session.
 	ses     *session
@@ -172,7 +175,7 @@ func (r *reader) step() error {
 		if _, err := r.poll(); err != nil {
 			return err
 		}
-		if r.pace.calm(time.Now()) && !r.src.opts.NoBell {
+		if r.pace.calm(time.Now()) && !r.src.opts.NoBell && r.unsure == 0 {
 			return r.doze()
 		}
 		return nil
@@ -213,6 +216,10 @@ func (r *reader) poll() (int, error) {
 	}
 	r.deliver(r.unseen(entries))
 	r.moveTo(now.snapshot)
+	if r.unsure > 0 && r.cursor.xmin >= r.unsure {
+		r.unsure = 0
+		r.reset(capture.Reset{Reason: "transactions that were open when the journal was gone have ended"})
+	}
 	r.plan(len(entries))
 	r.src.trace("polled")
 	if r.mode == drowsy && r.cursor.xmin > r.mark {
@@ -231,6 +238,14 @@ func (r *reader) moveTo(s snapshot) {
 		if s.visible(id.xid) {
 			delete(r.ahead, id)
 		}
+	}
+}
+
+// doubt notes that the transactions that are open now may have written unseen:
+// the trigger writes nothing, and locks nothing, where the journal is gone.
+func (r *reader) doubt() {
+	if len(r.cursor.inProgress) > 0 {
+		r.unsure = r.cursor.xmax
 	}
 }
 

@@ -57,9 +57,9 @@ func TestReset(t *testing.T) {
 		name, sql, reason string
 		cut               bool
 	}{
-		{name: "crash", sql: "begin; truncate rowsync.state; truncate rowsync.journal; commit", reason: "emptied"},
+		{name: "crash", sql: "begin; truncate rowsync.state; truncate rowsync.journal; commit", reason: "anew"},
 		{name: "crash while away", sql: "begin; truncate rowsync.state; truncate rowsync.journal; commit", reason: "anew", cut: true},
-		{name: "journal truncated", sql: "truncate rowsync.journal", reason: "emptied or rewritten"},
+		{name: "journal truncated", sql: "truncate rowsync.journal", reason: "anew"},
 		{name: "journal truncated while away", sql: "truncate rowsync.journal", reason: "anew", cut: true},
 		{name: "other cluster", sql: "update rowsync.state set identity = 'elsewhere'", reason: "anew", cut: true},
 		{name: "retention", sql: floorAhead, reason: "no longer holds"},

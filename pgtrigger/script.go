@@ -86,6 +86,11 @@ func (d *definition) membersNote() string {
 // and again.
 func (d *definition) triggerScript(n names, members []member, major int) (string, error) {
 	var script strings.Builder
+	keep, err := d.keepFunction(n)
+	if err != nil {
+		return "", err
+	}
+	script.WriteString(keep)
 	for _, m := range members {
 		for _, op := range d.needs(m, major) {
 			create := "create or replace trigger"
@@ -98,6 +103,9 @@ func (d *definition) triggerScript(n names, members []member, major int) (string
 				return "", err
 			}
 			script.WriteString(ddl)
+		}
+		if d.way.moves {
+			fmt.Fprintf(&script, "grant execute on function %s() to %s;\n", ident(n.namespace, d.functionName()), ident(m.ownedBy))
 		}
 	}
 	return script.String(), nil

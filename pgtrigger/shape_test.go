@@ -60,7 +60,8 @@ func TestJournalDamaged(t *testing.T) {
 			n.await("a change after the reset", func() bool {
 				return len(n.changes) > 0 && showRow(n.changes[len(n.changes)-1].New) == "(5000,5)"
 			})
-			if got := n.awaitResets(resets); len(got) > resets || resets > 2 {
+			// One more is of the transactions that were open meanwhile, in any database.
+			if got := n.awaitResets(resets); len(got) > 3 {
 				t.Errorf("resets %v", got)
 			}
 		})

@@ -10,8 +10,7 @@
 //
 // Readers remove old entries. Where triggers are installed and no program reads
 // any more, the journal grows up to Options.MaxJournal: remove it all then, with
-// [Source.Drop], or with DROP SCHEMA rowsync CASCADE, which takes the triggers
-// along. What other versions of a program have left behind is found at the start;
+// [Source.Drop]. What other versions of a program have left behind is found at the start;
 // see [Options] (Cleanup), [Source.Installed] and [Source.Remove].
 //
 // Statement triggers do not see all that happens to partitioned tables, to

@@ -7,9 +7,10 @@ import (
 )
 
 // strays finds the triggers of definitions that stand on other tables than they
-// are for. A table that was renamed keeps its triggers, and what they write would
-// be taken for changes of the table that has its name now; a table that does
-// not inherit any more keeps them too.
+// are for, or have other names. A table that was renamed keeps its triggers, and
+// what they write would be taken for changes of the table that has its name now;
+// a table that does not inherit any more keeps them too. In place of a trigger
+// that was renamed another is made, and with both each change would come twice.
 const strays = `
 	with recursive wanted as (
 		select * from unnest($1::text[], $2::text[], $3::text[]) with ordinality as w(schema, name, function, place)
@@ -31,7 +32,8 @@ const strays = `
 	join pg_catalog.pg_class c on c.oid = t.tgrelid
 	join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 	where exists (select from member m where m.place = w.place)
-		and not exists (select from member m where m.place = w.place and m.oid = t.tgrelid)`
+		and (not exists (select from member m where m.place = w.place and m.oid = t.tgrelid)
+			or t.tgname !~ concat('^rowsync_', substr(w.function, length('capture_') + 1), '_(insert|update|delete|truncate)$'))`
 
 // strayTrigger is a trigger and the table it stands on.
 type strayTrigger struct {
@@ -57,16 +59,16 @@ func (s *Source) dropStrays(ctx context.Context, db beginner, defs ...*definitio
 	for _, t := range list {
 		log := s.opts.Logger.With("trigger", t.Name, "on", t.Schema+"."+t.Table, "made_for", defs[t.Place-1].table.String())
 		if s.opts.VerifyOnly {
-			log.Warn("rowsync: a trigger has moved to another table, whose changes it captures as those of its own; drop it")
+			log.Warn("rowsync: a trigger stands on another table than it is for, or has another name: what it captures is wrong; drop it")
 			continue
 		}
 		err := s.tryLocks(ctx, db, job{doing: "drop trigger " + t.Name, do: func(tx pgx.Tx) error {
 			return execScript(ctx, tx, "drop trigger if exists "+ident(t.Name)+" on "+ident(t.Schema, t.Table))
 		}})
 		if err != nil {
-			log.Warn("rowsync: could not drop a trigger that has moved to another table, whose changes it captures as those of its own", "err", err)
+			log.Warn("rowsync: could not drop a trigger that stands on another table than it is for, or has another name", "err", err)
 			continue
 		}
-		log.Info("rowsync: dropped a trigger that had moved to another table")
+		log.Info("rowsync: dropped a trigger that stood on another table than it was for, or had another name")
 	}
 }
