@@ -11,8 +11,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/jackc/pgx/v5/pgxpool"
-
 	"github.com/rowsync/rowsync/cmd/rowsync/internal/cli"
 	"github.com/rowsync/rowsync/cmd/rowsync/internal/remove"
 	"github.com/rowsync/rowsync/pgtrigger"
@@ -95,7 +93,7 @@ func runClean(ctx context.Context, args []string, std cli.Streams) error {
 			return err
 		}
 	}
-	return c.remove(ctx, pool, src, unused, drop, std.Out)
+	return c.remove(ctx, src, unused, drop, std.Out)
 }
 
 // choose returns which definitions are meant, by whether somebody reads them.
@@ -167,7 +165,7 @@ func ask(ctx context.Context, std cli.Streams, question string) (bool, error) {
 }
 
 // remove removes definitions, and the namespace if drop says so.
-func (c *cleaning) remove(ctx context.Context, pool *pgxpool.Pool, src *pgtrigger.Source, unused []pgtrigger.Installed, drop bool, w io.Writer) error {
+func (c *cleaning) remove(ctx context.Context, src *pgtrigger.Source, unused []pgtrigger.Installed, drop bool, w io.Writer) error {
 	var errs []error
 	for i := range unused {
 		errs = append(errs, remove.Definition(ctx, src, unused[i].Definition))
