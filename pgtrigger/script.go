@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/rowsync/rowsync/capture"
 )
@@ -53,12 +54,17 @@ begin;
 		fmt.Fprintf(&script, `
 -- Creating triggers waits for the table's writers, and makes later ones wait.
 %sbegin;
-set local lock_timeout = '%ds';
+set local lock_timeout = '%dms';
 %scommit;
-`, d.membersNote(), max(1, int(s.opts.LockTimeout.Seconds())), triggers)
+`, d.membersNote(), max(scriptWait, s.opts.LockTimeout).Milliseconds(), triggers)
 	}
 	return script.String(), nil
 }
+
+// scriptWait is how long a script waits for a lock at least, for nobody tries it
+// again at once. It is below PostgreSQL's default deadlock_timeout of 1 s, so
+// that in a deadlock it is the script that gives way and not a writer.
+const scriptWait = 500 * time.Millisecond
 
 // firstOrReplace is the major version that has CREATE OR REPLACE TRIGGER.
 const firstOrReplace = 14
