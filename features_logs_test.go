@@ -158,6 +158,12 @@ func TestA16Leftovers(t *testing.T) {
 	used, log := start(true, rowsync.Watch{Model: UserRole{}})
 	log.await(t, "other programs read", left.Function) // in use: kept, though clean-up is asked for
 	old.Close()
+	for readers := 2; readers != 1; { // the server notices a moment later
+		err := db.QueryRow(t.Context(), "select count(*) from pg_stat_activity where application_name = 'rowsync' and datname = current_database()").Scan(&readers)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 	kept := used.Watchers()[0].Triggers
 
 	next, log := start(false) // an empty list of watchers looks too

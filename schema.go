@@ -24,6 +24,8 @@ type schema struct {
 	server   catalog.Server
 	tables   map[catalog.Name]*route.Table
 	watchers []*watched
+	// unlabelled are the watchers without a label, by their table.
+	unlabelled map[*Table][]*watched
 	// debugged says that some watcher logs each change.
 	debugged bool
 	plans    *graph.Schema
@@ -145,7 +147,7 @@ func (b *blueprint) bind(ctx context.Context, db load.Querier, clock *load.Clock
 	if err != nil {
 		return nil, err
 	}
-	s := &schema{tables: map[catalog.Name]*route.Table{}, index: route.NewIndex()}
+	s := &schema{tables: map[catalog.Name]*route.Table{}, unlabelled: map[*Table][]*watched{}, index: route.NewIndex()}
 	if s.server, err = catalog.LoadServer(ctx, db); err != nil {
 		return nil, err
 	}
@@ -270,6 +272,9 @@ func (b *blueprint) bindTable(s *schema, name catalog.Name, t *catalog.Table) er
 	s.tables[name] = rt
 	for _, w := range watches {
 		w.bind(s.index, rt)
+		if w.watch.Label == "" {
+			s.unlabelled[rt.Capture] = append(s.unlabelled[rt.Capture], w)
+		}
 	}
 	s.watchers = append(s.watchers, watches...)
 	return nil

@@ -115,8 +115,8 @@ func (e Event) watchers() []*watched {
 		return nil
 	}
 	var out []*watched
-	for _, w := range e.client.schema.watchers {
-		if w.watch.Label == "" && w.table.Capture == e.Table && w.ops.Has(e.Op) {
+	for _, w := range e.client.schema.unlabelled[e.Table] {
+		if w.ops.Has(e.Op) {
 			out = append(out, w)
 		}
 	}
