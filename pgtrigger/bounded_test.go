@@ -2,6 +2,7 @@ package pgtrigger
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"testing"
@@ -85,4 +86,22 @@ func TestJournalOutgrown(t *testing.T) {
 	n.await("a change after that", func() bool {
 		return len(n.changes) > 0 && showRow(n.changes[len(n.changes)-1].New) == "(5000,5)"
 	})
+}
+
+// A bound beyond what a table can hold is none, and harms no writer; nor is there
+// one where no SafetyPoll would notice that it is reached.
+func TestJournalUnbounded(t *testing.T) {
+	for _, opts := range []Options{{MaxJournal: math.MaxInt64}, {MaxJournal: 1 << 20, SafetyPoll: -1}} {
+		url := database(t, postsSQL)
+		n := start(t, url, opts, posts())
+		w := connect(t, url)
+		w.do("do $$ begin for i in 1 .. 30000 loop update posts set author_id = i where id = 1; end loop; end $$")
+		w.do("update posts set author_id = 7 where id = 2")
+		n.awaitChanges(30_001)
+		n.update(func() {
+			if len(n.resets) > 0 {
+				t.Errorf("resets: %v", n.resets)
+			}
+		})
+	}
 }

@@ -3,6 +3,7 @@ package pgtrigger
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -24,6 +25,11 @@ var shapes = map[string][]string{
 
 // blockSize is how many bytes a page has, unless PostgreSQL was built otherwise.
 const blockSize = 8192
+
+// largestJournal is what a table can hold at most: its pages are numbered in 32
+// bits, and the last number is none
+// (https://www.postgresql.org/docs/current/limits.html).
+const largestJournal = (math.MaxUint32 - 1) * blockSize
 
 // readShape finds out what has become of journal and state.
 func (in *inspection) readShape(ctx context.Context, db querier, n names, maxJournal int64) error {
