@@ -298,10 +298,13 @@ func (s *Subscriber) root(t reflect.Type, paths []string, note func(*root)) (*ro
 // mayFollow returns an error for a Subscriber that is closed, or that nothing
 // would reach any more.
 func (s *Subscriber) mayFollow() error {
-	if s.client.ended.Load() {
-		return fmt.Errorf("%w: %w", ErrEnded, s.client.err)
+	switch {
+	case !s.client.ended.Load():
+		return s.open()
+	case s.client.err == nil:
+		return ErrEnded
 	}
-	return s.open()
+	return fmt.Errorf("%w: %w", ErrEnded, s.client.err)
 }
 
 // open returns ErrClosed for a closed Subscriber.
