@@ -20,7 +20,7 @@ type Options struct {
 	// SafetyPoll is how often the journal is read while the reader sleeps, which
 	// also is how a dead connection is noticed, and how often the reader looks
 	// whether its triggers and tables are still as they should be. Defaults to
-	// 5 s; negative: never.
+	// 5 s; negative: never, which is for tests, for then none of this is noticed.
 	SafetyPoll time.Duration
 	// NoBell keeps the reader awake, polling, and its triggers from ever
 	// calling NOTIFY. Writers that use PREPARE TRANSACTION need it, which
@@ -33,8 +33,8 @@ type Options struct {
 	// MaxJournal is how large the journal may become, in bytes, before it is made
 	// anew, which is a Reset: so it does not fill the disk while triggers are
 	// installed and no program reads. What readers need is the changes of twice
-	// the Retention. Defaults to 4 GiB; at least 1 MiB. With a negative SafetyPoll
-	// nobody would notice that the journal is full, so it is not bounded then.
+	// the Retention. Defaults to 4 GiB; at least 1 MiB. That it
+	// has become too large is noticed by SafetyPoll.
 	MaxJournal int64
 	// Retention is how long entries stay in the journal at least, and so for
 	// how long a connection may be lost without a Reset. Defaults to 10 min.
@@ -103,9 +103,7 @@ func (o *Options) complete() (Options, error) {
 	if c.MaxJournal < 1<<20 {
 		errs = append(errs, fmt.Errorf("pgtrigger: option MaxJournal: %d is less than 1 MiB", c.MaxJournal))
 	}
-	if c.SafetyPoll < 0 || c.MaxJournal > largestJournal {
-		c.MaxJournal = largestJournal
-	}
+	c.MaxJournal = min(c.MaxJournal, largestJournal)
 	if c.MaxBacklog < 0 {
 		errs = append(errs, fmt.Errorf("pgtrigger: option MaxBacklog: %d is negative", c.MaxBacklog))
 	}
