@@ -127,10 +127,12 @@ func (w *watch) remove(ctx context.Context, f *found, details []rowsync.WatcherD
 	if left > 0 || f.schema && !heir {
 		return nil
 	}
-	if err := w.source.Drop(ctx); !remove.Refused(err) {
-		return err
+	err = w.source.Drop(ctx)
+	var used *pgtrigger.InUseError
+	if remove.Refused(err) || errors.As(err, &used) {
+		return nil // another run has come meanwhile, or may not be touched: it stays
 	}
-	return nil
+	return err
 }
 
 // wants reports whether a definition is of a table that is watched.
