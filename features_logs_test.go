@@ -84,7 +84,7 @@ func TestA17DebugLogs(t *testing.T) {
 		w := openWatchWith(t, usersSQL, &rowsync.Options{Watchers: watchers(), Logger: slog.New(log)})
 		w.follow(rowsync.On[User](rowsync.AnyOp).Key(2), rowsync.Label("loud"))
 		w.told(`update users set email = 'x' where id = 2`, `update users set phone = 'x' where id = 2`, `delete from users where id = 2`)
-		if err := w.sub.Unsubscribe(rowsync.Label("loud")); err != nil {
+		if err := w.sub.UnsubscribeFrom(rowsync.Label("loud")); err != nil {
 			t.Fatal(err)
 		}
 		return log

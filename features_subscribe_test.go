@@ -87,7 +87,7 @@ func TestA09Errors(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			wantLines(t, w.sub.SubscribeTo(test.target), "subscribe: ", test.want)
-			wantLines(t, w.sub.Unsubscribe(test.target), "unsubscribe: ", test.want)
+			wantLines(t, w.sub.UnsubscribeFrom(test.target), "unsubscribe: ", test.want)
 		})
 	}
 	wantLines(t, w.sub.SubscribeTo(users, users.Key(nil), labelled, labelled.Key(1, 2)), "subscribe: ", tests["null key"].want, tests["key too long"].want)
@@ -117,7 +117,7 @@ func TestA10Unsubscribe(t *testing.T) {
 
 	without := func(targets ...rowsync.Target) {
 		t.Helper()
-		if err := w.sub.Unsubscribe(targets...); err != nil {
+		if err := w.sub.UnsubscribeFrom(targets...); err != nil {
 			t.Fatal(err)
 		}
 	}

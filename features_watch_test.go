@@ -105,7 +105,7 @@ func (w *watching) toldTo(sub *rowsync.Subscriber, statements ...string) (events
 		}
 		events = append(events, ev)
 	}
-	if err := sub.Unsubscribe(mark); err != nil {
+	if err := sub.UnsubscribeFrom(mark); err != nil {
 		w.t.Fatal(err)
 	}
 	return events

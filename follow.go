@@ -47,9 +47,9 @@ func (s *Subscriber) SubscribeTo(targets ...Target) error {
 	return s.mayFollow()
 }
 
-// Unsubscribe ends what [Subscriber.SubscribeTo] began with the same targets,
+// UnsubscribeFrom ends what [Subscriber.SubscribeTo] began with the same targets,
 // for the operations that they name. Events that wait in the queue still come.
-func (s *Subscriber) Unsubscribe(targets ...Target) error {
+func (s *Subscriber) UnsubscribeFrom(targets ...Target) error {
 	aims, err := s.client.aims(targets)
 	if err != nil {
 		return fmt.Errorf("unsubscribe: %w", err)

@@ -125,18 +125,18 @@ const (
 )
 
 // newLive loads the value and begins to follow it. t is the value's type.
-func newLive(ctx context.Context, c *Client, t reflect.Type, paths []string, plan livePlan) (*live, error) {
+func newLive(ctx context.Context, c *Client, t reflect.Type, cfg liveConfig, plan livePlan) (*live, error) {
 	v, err := viewOf(reflect.Zero(t))
 	if err != nil {
 		return nil, err
 	}
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
 	l := &live{
-		client: c, sub: c.newSubscriber(run, stop), plan: plan, log: c.log,
+		client: c, sub: c.newSubscriber(run, cfg.subscriberConfig, stop), plan: plan, log: c.log,
 		ctx: run, stop: stop, done: make(chan struct{}),
 		view: v, next: make(chan struct{}), current: &snapshot{value: v.value.Interface()},
 	}
-	if l.root, err = l.sub.root(v.elem, paths, func(r *root) { r.loaded = true }); err == nil {
+	if l.root, err = l.sub.root(v.elem, cfg.subscribeConfig, func(r *root) { r.loaded = true }); err == nil {
 		if err = l.sub.mayFollow(); err == nil {
 			err = l.reload(ctx)
 		}
@@ -335,11 +335,11 @@ func (l *live) reload(ctx context.Context) error {
 //
 // An error of the first load is returned; of later ones see [Live.Err]. ctx
 // bounds only the first load; the Live runs until it or its Client is closed.
-func Follow[T any](ctx context.Context, c *Client, loadValue func(ctx context.Context) (T, error), opts ...SubscribeOption) (*Live[T], error) {
+func Follow[T any](ctx context.Context, c *Client, loadValue func(ctx context.Context) (T, error), opts ...LiveOption) (*Live[T], error) {
 	if loadValue == nil {
 		return nil, errors.New("follow: no load function")
 	}
-	l, err := newLive(ctx, c, reflect.TypeFor[T](), config(opts).paths, livePlan{
+	l, err := newLive(ctx, c, reflect.TypeFor[T](), liveConfigOf(opts), livePlan{
 		load: func(ctx context.Context) (reflect.Value, error) {
 			v, err := loadValue(ctx)
 			return reflect.ValueOf(&v).Elem(), err

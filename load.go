@@ -29,7 +29,7 @@ func Load[T any](ctx context.Context, sub *Subscriber, load func(ctx context.Con
 	if err != nil {
 		return none, fmt.Errorf("load: %w", err)
 	}
-	r, err := sub.root(v.elem, config(opts).paths, func(r *root) { r.loaded = true })
+	r, err := sub.root(v.elem, subscribeConfigOf(opts), func(r *root) { r.loaded = true })
 	if err != nil {
 		return none, fmt.Errorf("load: %w", err)
 	}

@@ -37,13 +37,13 @@ func TestUnsubscribeLeavesOtherTargets(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := openWatch(t, usersSQL+profiles, rowsync.Watch{Model: User{}}, rowsync.Watch{Model: MailOfUser{}}, rowsync.Watch{Model: UserProfile{}})
 			w.follow(c.ends, c.stays)
-			if err := w.sub.Unsubscribe(c.ends); err != nil {
+			if err := w.sub.UnsubscribeFrom(c.ends); err != nil {
 				t.Fatal(err)
 			}
 			if n := len(w.told(c.sql)); n != 1 {
 				t.Errorf("what stays is told %d times", n)
 			}
-			if err := w.sub.Unsubscribe(c.stays); err != nil {
+			if err := w.sub.UnsubscribeFrom(c.stays); err != nil {
 				t.Fatal(err)
 			}
 			if n := len(w.told(c.sql)); n != 0 {
@@ -74,7 +74,7 @@ func TestJoinedEventsKeepTheirPlace(t *testing.T) {
 			w.follow(target)
 			update(1, 2)
 			if name == "apart" {
-				if err := w.sub.Unsubscribe(target); err != nil {
+				if err := w.sub.UnsubscribeFrom(target); err != nil {
 					t.Fatal(err)
 				}
 			}

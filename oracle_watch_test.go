@@ -129,7 +129,7 @@ func (r *oracleRun) subscribe() {
 			for _, items := range s.follow {
 				for _, a := range items {
 					if r.rng.IntN(4) == 0 {
-						r.check(s.Unsubscribe(a.target))
+						r.check(s.UnsubscribeFrom(a.target))
 						s.follow.remove(a)
 					}
 				}

@@ -51,12 +51,14 @@ func (s Select) clause(m *model.Model) string {
 //
 // An error of the first load is returned; of later ones see [Live.Err]. ctx
 // bounds only the first load; the Live runs until it or its Client is closed.
-func Query[T any](ctx context.Context, c *Client, q Select) (*Live[[]*T], error) {
+func Query[T any](ctx context.Context, c *Client, q Select, opts ...LiveOption) (*Live[[]*T], error) {
 	s, err := newSelection[T](c, q)
 	if err != nil {
 		return nil, fmt.Errorf("query: %w", err)
 	}
-	l, err := newLive(ctx, c, s.typ, q.With, livePlan{load: s.load, order: s.order})
+	cfg := liveConfigOf(opts)
+	cfg.paths = append(cfg.paths, q.With...)
+	l, err := newLive(ctx, c, s.typ, cfg, livePlan{load: s.load, order: s.order})
 	if err != nil {
 		return nil, fmt.Errorf("query: %w", err)
 	}

@@ -77,7 +77,7 @@ func syncAll[T any](t *testing.T, db *database, sub *rowsync.Subscriber, v T) T 
 			t.Fatalf("Sync of %s: %v", ev, err)
 		}
 	}
-	if err := sub.Unsubscribe(mark); err != nil {
+	if err := sub.UnsubscribeFrom(mark); err != nil {
 		t.Fatal(err)
 	}
 	return v

@@ -4,12 +4,9 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"reflect"
-	"slices"
 	"sync"
 	"sync/atomic"
 
-	"github.com/rowsync/rowsync/internal/graph"
 	"github.com/rowsync/rowsync/internal/route"
 	"github.com/rowsync/rowsync/model"
 )
@@ -24,6 +21,7 @@ import (
 // Reset. A slow Subscriber delays nobody else.
 type Subscriber struct {
 	client  *Client
+	cfg     subscriberConfig
 	release func() bool
 	ended   func() // called by Close
 	queue   *queue
@@ -47,42 +45,16 @@ type Subscriber struct {
 	closed bool
 }
 
-// holders says for what a Subscriber follows an item: a bit for each of its
-// roots, and the one below.
-type holders uint64
-
-// loading is the tables that are followed while a value is loaded.
-const loading holders = 1
-
-// root is what a Subscriber follows of values of one model.
-type root struct {
-	holder holders
-	paths  []string
-	plan   *graph.Node
-	// subscribed counts calls of Subscribe, loaded says that there is a value
-	// by Load.
-	subscribed int
-	loaded     bool
-	// shared says that another root has the same holder.
-	shared bool
-}
-
-// single reports whether there is one value at most. With several, a row that
-// left one of them may still be in another.
-func (r *root) single() bool {
-	return !r.shared && (r.subscribed == 0 || r.subscribed == 1 && !r.loaded)
-}
-
 // NewSubscriber returns a Subscriber that follows nothing yet. It is closed
 // when ctx ends. On a closed Client it is closed from the start.
-func (c *Client) NewSubscriber(ctx context.Context) *Subscriber {
-	return c.newSubscriber(ctx, func() {})
+func (c *Client) NewSubscriber(ctx context.Context, opts ...SubscriberOption) *Subscriber {
+	return c.newSubscriber(ctx, subscriberConfigOf(opts), func() {})
 }
 
 // newSubscriber is NewSubscriber; ended is called when the Subscriber is closed.
-func (c *Client) newSubscriber(ctx context.Context, ended func()) *Subscriber {
+func (c *Client) newSubscriber(ctx context.Context, cfg subscriberConfig, ended func()) *Subscriber {
 	s := &Subscriber{
-		client: c, ended: ended, queue: newQueue(c.opts.Buffer),
+		client: c, cfg: cfg, ended: ended, queue: newQueue(c.opts.Buffer),
 		claims: map[route.Item]holders{}, told: map[*watched]*told{}, loads: map[route.Item]int{}, roots: map[*model.Model]*root{},
 	}
 	s.values = route.Follower{Owner: s, Push: s.push}
@@ -214,87 +186,6 @@ func (s *Subscriber) Handle(ctx context.Context, handle func(ctx context.Context
 	return nil
 }
 
-// Subscribe follows the rows of a value, which is a struct of a watched model,
-// a pointer to one, or a slice of either: the updates and deletions of each
-// row. With the option [With], it follows everything below each row that the
-// paths lead to, also what may come to be there later. It returns what it
-// followed; what was followed before is followed once still.
-//
-// What was committed between loading the value and this call is missed; [Load]
-// has no such gap.
-func (s *Subscriber) Subscribe(value any, opts ...SubscribeOption) ([]Subscription, error) {
-	v, err := viewOf(reflect.ValueOf(value))
-	if err != nil {
-		return nil, fmt.Errorf("subscribe: %w", err)
-	}
-	r, err := s.root(v.elem, config(opts).paths, func(r *root) { r.subscribed++ })
-	if err != nil {
-		return nil, fmt.Errorf("subscribe: %w", err)
-	}
-	items, err := itemsOf(r.plan, v.rows())
-	if err != nil {
-		return nil, fmt.Errorf("subscribe: %w", err)
-	}
-	s.reachNow()
-	out := make([]Subscription, 0, len(items))
-	for it := range items {
-		s.follow(r.holder, it, 0)
-		out = append(out, describe(it))
-	}
-	return out, s.mayFollow()
-}
-
-func config(opts []SubscribeOption) subscribeConfig {
-	var c subscribeConfig
-	for _, o := range opts {
-		if o != nil {
-			o.subscribe(&c)
-		}
-	}
-	return c
-}
-
-// itemsOf returns everything to follow for rows of a plan.
-func itemsOf(plan *graph.Node, rows []reflect.Value) (map[route.Item]struct{}, error) {
-	items := map[route.Item]struct{}{}
-	for _, row := range rows {
-		if err := plan.Items(row, func(it route.Item) { items[it] = struct{}{} }); err != nil {
-			return nil, err
-		}
-	}
-	return items, nil
-}
-
-// root returns what the Subscriber follows of a type's model, with paths added
-// and altered by note.
-func (s *Subscriber) root(t reflect.Type, paths []string, note func(*root)) (*root, error) {
-	m, err := s.client.opts.Models.Of(t)
-	if err != nil {
-		return nil, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	// Roots past the sixty-second share a bit, which only means that rows that
-	// leave one of them stay followed.
-	r := &root{holder: loading << min(len(s.roots)+1, 62), shared: len(s.roots)+1 >= 62}
-	if known := s.roots[m]; known != nil {
-		*r = *known
-	}
-	note(r)
-	if r.plan == nil || slices.ContainsFunc(paths, func(p string) bool { return !slices.Contains(r.paths, p) }) {
-		r.paths = slices.Concat(r.paths, paths)
-		tree, err := m.Tree(r.paths...)
-		if err != nil {
-			return nil, err
-		}
-		if r.plan, err = s.client.schema.plans.Bind(tree); err != nil {
-			return nil, err
-		}
-	}
-	s.roots[m] = r
-	return r, nil
-}
-
 // mayFollow returns an error for a Subscriber that is closed, or that nothing
 // would reach any more.
 func (s *Subscriber) mayFollow() error {
@@ -315,54 +206,6 @@ func (s *Subscriber) open() error {
 		return ErrClosed
 	}
 	return nil
-}
-
-// follow follows an item for a holder. It says whether that is new, and whether
-// the item may have changed after position since.
-func (s *Subscriber) follow(h holders, it route.Item, since uint64) (isNew, changed bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		return false, false
-	}
-	had := s.claims[it]
-	s.claims[it] = had | h
-	return had == 0, s.client.schema.index.Follow(&s.values, it, AnyOp, since)
-}
-
-// unfollow ends following an item for a holder.
-func (s *Subscriber) unfollow(h holders, it route.Item) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.drop(h, it)
-}
-
-// drop is unfollow with s.mu held.
-func (s *Subscriber) drop(h holders, it route.Item) {
-	had := s.claims[it]
-	if had&h == 0 {
-		return
-	}
-	if rest := had &^ h; rest != 0 {
-		s.claims[it] = rest
-		return
-	}
-	delete(s.claims, it)
-	s.client.schema.index.Unfollow(&s.values, it, AnyOp)
-}
-
-// followOnly makes items exactly what the Subscriber follows for a holder.
-func (s *Subscriber) followOnly(h holders, items map[route.Item]struct{}) {
-	for it := range items {
-		s.follow(h, it, 0)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for it := range s.claims {
-		if _, stays := items[it]; !stays {
-			s.drop(h, it)
-		}
-	}
 }
 
 // reach notes that events were taken in.

@@ -65,7 +65,7 @@ func Sync[T any](ctx context.Context, sub *Subscriber, value T, ev Event) (T, er
 // rootOf returns what the Subscriber follows of a type, or false if the type is
 // no watched model.
 func (s *Subscriber) rootOf(t reflect.Type) (*root, bool) {
-	r, err := s.root(t, nil, func(*root) {})
+	r, err := s.root(t, subscribeConfig{}, func(*root) {})
 	return r, err == nil
 }
 

@@ -78,22 +78,6 @@ func (w *modelWatcher) draw(b *blueprint) error {
 // WatchOption is an option of [WatchModel].
 type WatchOption interface{ watch(w *modelWatcher) }
 
-// SubscribeOption is an option of the functions that subscribe to a value.
-type SubscribeOption interface{ subscribe(c *subscribeConfig) }
-
-type subscribeConfig struct{ paths []string }
-
-// Paths names associations to take in; see [With].
-type Paths []string
-
-// With takes in associations: the names of their fields, joined by dots where
-// one leads on from another, such as "Tags" and "Author.FavouriteTags". Every
-// association on the way is taken in too.
-func With(paths ...string) Paths { return paths }
-
-func (p Paths) watch(w *modelWatcher)        { w.paths = append(w.paths, p...) }
-func (p Paths) subscribe(c *subscribeConfig) { c.paths = append(c.paths, p...) }
-
 // Columns names columns; see [Extra].
 type Columns []string
 

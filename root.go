@@ -1,0 +1,90 @@
+package rowsync
+
+import (
+	"reflect"
+	"slices"
+
+	"github.com/rowsync/rowsync/internal/graph"
+	"github.com/rowsync/rowsync/model"
+)
+
+// root is what a Subscriber follows of values of one model.
+type root struct {
+	holder holders
+	paths  []string
+	plan   *graph.Node
+	// subscribed counts calls of Subscribe, loaded says that there is a value
+	// by Load.
+	subscribed int
+	loaded     bool
+	// shared says that another root has the same holder.
+	shared bool
+}
+
+// single reports whether there is one value at most. With several, a row that
+// left one of them may still be in another.
+func (r *root) single() bool {
+	return !r.shared && (r.subscribed == 0 || r.subscribed == 1 && !r.loaded)
+}
+
+// root returns what the Subscriber follows of a type's model, with paths added
+// and altered by note.
+func (s *Subscriber) root(t reflect.Type, c subscribeConfig, note func(*root)) (*root, error) {
+	m, err := s.client.opts.Models.Of(t)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	// Roots past the sixty-second share a bit, which only means that rows that
+	// leave one of them stay followed.
+	r := &root{holder: loading << min(len(s.roots)+1, 62), shared: len(s.roots)+1 >= 62}
+	if known := s.roots[m]; known != nil {
+		*r = *known
+	}
+	note(r)
+	if err := r.grow(s.client, m, c); err != nil {
+		return nil, err
+	}
+	s.roots[m] = r
+	return r, nil
+}
+
+// grow takes associations into the plan.
+func (r *root) grow(client *Client, m *model.Model, c subscribeConfig) error {
+	paths := slices.Concat(r.paths, c.paths)
+	tree, err := m.Tree(paths...)
+	if err != nil {
+		return err
+	}
+	for t, more := range c.each {
+		each, err := modelOf(client.opts.Models, t)
+		if err != nil {
+			return err
+		}
+		if _, err := each.Tree(more...); err != nil {
+			return err
+		}
+		if each == m {
+			paths = append(paths, more...)
+		}
+		for path, b := range tree.All() {
+			if b.Association.Target != each {
+				continue
+			}
+			for _, p := range more {
+				paths = append(paths, path+"."+p)
+			}
+		}
+	}
+	if tree, err = m.Tree(paths...); err != nil {
+		return err
+	}
+	if r.plan != nil && r.plan.Tree.String() == tree.String() {
+		return nil
+	}
+	slices.Sort(paths)
+	r.paths = slices.Compact(paths)
+	r.plan, err = client.schema.plans.Bind(tree)
+	return err
+}
