@@ -146,3 +146,22 @@ func (s *Subscriber) isTold(it route.Item, m *model.Model) bool {
 	}
 	return false
 }
+
+// toldModel returns the model for which SubscribeTo follows rows of a table, or nil.
+func (s *Subscriber) toldModel(t *Table) *model.Model {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	told := s.told[nil]
+	if told == nil {
+		return nil
+	}
+	var found *model.Model
+	for it, ways := range told.items {
+		for w := range ways {
+			if it.Table.Capture == t && w.model != nil && (found == nil || w.model.Type.String() < found.Type.String()) {
+				found = w.model
+			}
+		}
+	}
+	return found
+}

@@ -126,7 +126,7 @@ const (
 
 // newLive loads the value and begins to follow it. t is the value's type.
 func newLive(ctx context.Context, c *Client, t reflect.Type, cfg liveConfig, plan livePlan) (*live, error) {
-	v, err := viewOf(reflect.Zero(t))
+	v, err := c.viewOf(reflect.Zero(t))
 	if err != nil {
 		return nil, err
 	}

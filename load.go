@@ -25,7 +25,7 @@ func Load[T any](ctx context.Context, sub *Subscriber, load func(ctx context.Con
 	if load == nil {
 		return none, errors.New("load: no load function")
 	}
-	v, err := viewOf(reflect.ValueOf(&none).Elem())
+	v, err := sub.client.viewOf(reflect.ValueOf(&none).Elem())
 	if err != nil {
 		return none, fmt.Errorf("load: %w", err)
 	}
@@ -63,7 +63,7 @@ func (s *Subscriber) whileFollowing(r *root, load func() (reflect.Value, error),
 	if err != nil {
 		return err
 	}
-	items, err := itemsOf(r.plan, view{value, r.plan.Tree.Model.Type}.rows())
+	items, err := itemsOf(r.plan, view{value, r.plan.Tree.Model, r.plan.Tree.Model.Type}.rows())
 	if err != nil {
 		return err
 	}

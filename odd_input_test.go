@@ -138,7 +138,7 @@ func TestOddModels(t *testing.T) {
 		"follow a map": {func() error {
 			_, err := rowsync.Follow(ctx, client, func(context.Context) (map[string]Post, error) { return nil, nil })
 			return err
-		}, []string{"map", "struct"}},
+		}, []string{"map", "key it by the primary key, ID of type int64"}},
 		"watch any": {func() error {
 			c, err := rowsync.Open(ctx, db.Pool, &rowsync.Options{Watchers: []rowsync.Watcher{rowsync.WatchModel[any](), nil}})
 			if err == nil {

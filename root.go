@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/rowsync/rowsync/internal/graph"
+	"github.com/rowsync/rowsync/internal/mapper"
 	"github.com/rowsync/rowsync/model"
 )
 
@@ -19,6 +20,8 @@ type root struct {
 	loaded     bool
 	// shared says that another root has the same holder.
 	shared bool
+	// rows are those at the top of the values, as they were last seen.
+	rows map[mapper.Key]reflect.Value
 }
 
 // single reports whether there is one value at most. With several, a row that
@@ -38,7 +41,10 @@ func (s *Subscriber) root(t reflect.Type, c subscribeConfig, note func(*root)) (
 	defer s.mu.Unlock()
 	// Roots past the sixty-second share a bit, which only means that rows that
 	// leave one of them stay followed.
-	r := &root{holder: loading << min(len(s.roots)+1, 62), shared: len(s.roots)+1 >= 62}
+	r := &root{
+		holder: loading << min(len(s.roots)+1, 62), shared: len(s.roots)+1 >= 62,
+		rows: map[mapper.Key]reflect.Value{},
+	}
 	if known := s.roots[m]; known != nil {
 		*r = *known
 	}
@@ -87,4 +93,74 @@ func (r *root) grow(client *Client, m *model.Model, c subscribeConfig) error {
 	r.paths = slices.Compact(paths)
 	r.plan, err = client.schema.plans.Bind(tree)
 	return err
+}
+
+// hold notes the rows at the top of one more value.
+func (s *Subscriber) hold(r *root, rows []reflect.Value) error { return s.keep(r, nil, rows) }
+
+// keep notes that rows took the place of held at the top of a value, and what
+// the root now follows.
+func (s *Subscriber) keep(r *root, held, rows []reflect.Value) error {
+	keys := make([]mapper.Key, len(rows))
+	stays := make(map[mapper.Key]bool, len(rows))
+	for i, row := range rows {
+		k, err := r.plan.Mapper.Key(row)
+		if err != nil {
+			return err
+		}
+		keys[i], stays[k] = k, true
+	}
+	var left []mapper.Key
+	for _, row := range held {
+		k, err := r.plan.Mapper.Key(row)
+		if err != nil {
+			return err
+		}
+		if !stays[k] {
+			left = append(left, k)
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, k := range keys {
+		r.rows[k] = rows[i]
+	}
+	if r.single() {
+		for _, k := range left {
+			delete(r.rows, k)
+		}
+	}
+	if known := s.roots[r.plan.Tree.Model]; known != nil && known.plan != r.plan {
+		wider := *known // others read the one that is there
+		wider.paths, wider.plan = r.paths, r.plan
+		s.roots[r.plan.Tree.Model] = &wider
+	}
+	return nil
+}
+
+// part takes rows off those that the root holds. It returns the rest, and the
+// rows taken, as they were given and as they were last seen.
+func (s *Subscriber) part(r *root, rows []reflect.Value) (rest, gone []reflect.Value, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, row := range rows {
+		k, err := r.plan.Mapper.Key(row)
+		if err != nil {
+			return nil, nil, err
+		}
+		gone = append(gone, row)
+		if known, ok := r.rows[k]; ok {
+			gone = append(gone, known)
+			delete(r.rows, k)
+		}
+	}
+	for _, row := range r.rows {
+		rest = append(rest, row)
+	}
+	if len(rest) == 0 {
+		empty := *r // as though nothing had been subscribed yet
+		empty.plan, empty.paths, empty.subscribed, empty.loaded = nil, nil, 0, false
+		s.roots[r.plan.Tree.Model] = &empty
+	}
+	return rest, gone, nil
 }

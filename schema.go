@@ -255,7 +255,7 @@ func (b *blueprint) bindTable(s *schema, name catalog.Name, t *catalog.Table) er
 		if w.name != name {
 			continue
 		}
-		if err := w.resolve(t, s.server.MaxIdentifier); err != nil {
+		if err := w.resolve(t, s.server.MaxIdentifier, b.bare[name]); err != nil {
 			errs = append(errs, err)
 			continue
 		}

@@ -13,18 +13,20 @@ type Subscription struct {
 	// nil for every row of the table.
 	Columns []string
 	Key     []string
+	// Ops are the operations that are followed.
+	Ops Op
 }
 
 // String describes the subscription for logs.
 func (s Subscription) String() string {
 	if s.Columns == nil {
-		return s.Table.String()
+		return fmt.Sprintf("%s of %s", past(s.Ops), s.Table)
 	}
-	return fmt.Sprintf("%s where %v = %v", s.Table, s.Columns, s.Key)
+	return fmt.Sprintf("%s of %s where %v = %v", past(s.Ops), s.Table, s.Columns, s.Key)
 }
 
-func describe(it route.Item) Subscription {
-	s := Subscription{Table: it.Table.Capture}
+func describe(it route.Item, ops Op) Subscription {
+	s := Subscription{Table: it.Table.Capture, Ops: ops}
 	if it.Lookup != route.WholeTable {
 		s.Columns = it.Table.LookupColumns(it.Lookup)
 		s.Key = it.Key.Split(len(s.Columns))

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/rowsync/rowsync/internal/graph"
+	"github.com/rowsync/rowsync/internal/load"
 	"github.com/rowsync/rowsync/internal/mapper"
 	"github.com/rowsync/rowsync/internal/route"
 )
@@ -17,12 +18,19 @@ import (
 // what did not change is shared with the value returned. Both must be treated
 // as immutable from then on: rows in them may be shared with other values.
 //
-// A value is a struct of a watched model, a pointer to one, a slice of either,
-// or a nil pointer to one; anything else is returned unchanged. Its
-// associations are those that sub subscribed to for its model, see [With]; they
-// must be loaded in the value. A row that exists and that sub was told to follow
-// by [Subscriber.SubscribeTo], by its key or with all of its model, is appended
-// to a list that lacks it. A single value whose row is gone stays as it is.
+// A value is a struct of a watched model, a pointer to one, which may be nil, a
+// slice of either, or a map of either by primary key; anything else is returned
+// unchanged. Its associations are those that sub subscribed to for its model,
+// see [With]; they must be loaded in the value. A row that exists and that sub
+// was told to follow by [Subscriber.SubscribeTo], by its key or with all of its
+// model, is added to a list or map that lacks it, and takes the place of a nil;
+// a nil of type any becomes a pointer to it. A single value whose row is gone
+// stays as it is.
+//
+// An event of sub's own write is passed over, see [Subscriber.ShouldUpdate] and
+// [Force]. With the options [With] and [WithModel] the value is held with further
+// associations from then on: those of rows that are in it already are read now,
+// and rows that arrive bring theirs.
 //
 // A row that leaves the value is followed no more, unless sub subscribed to
 // several values of the model. So give Sync whole values as they were loaded or
@@ -34,32 +42,85 @@ import (
 //
 // Sync may be called from any goroutine, for values of one Subscriber from one
 // at a time.
-func Sync[T any](ctx context.Context, sub *Subscriber, value T, ev Event) (T, error) {
+func Sync[T any](ctx context.Context, sub *Subscriber, value T, ev Event, opts ...SyncOption) (T, error) {
 	if ev.Reset != nil {
 		return value, ErrReset
 	}
-	v, err := viewOf(reflect.ValueOf(&value).Elem())
+	held := reflect.ValueOf(&value).Elem()
+	v, err := sub.viewFor(held, &ev)
 	if err != nil {
 		return value, nil //nolint:nilerr // a value that holds no rows is nobody's fault
 	}
+	cfg := syncConfigOf(opts)
 	if err := sub.open(); err != nil {
 		return value, err
 	}
-	r, ok := sub.rootOf(v.elem)
-	if !ok {
+	if !cfg.force && !sub.ShouldUpdate(ev) {
 		return value, nil
 	}
 	began := time.Now()
-	rows, err := sub.reconcile(ctx, r, v, []*Event{&ev})
+	next, err := sub.sync(ctx, v, []*Event{&ev}, cfg)
 	sub.client.traceSync(ctx, SyncTrace{Events: []*Event{&ev}, Took: time.Since(began), Err: err})
 	if err != nil {
 		return value, fmt.Errorf("sync: %w", err)
 	}
-	if held := v.rows(); graph.Same(rows, held) {
-		return value, nil
+	if next.IsValid() {
+		held.Set(next)
 	}
-	reflect.ValueOf(&value).Elem().Set(v.with(rows))
 	return value, nil
+}
+
+// viewFor is viewOf for a value that an event comes to: a nil of type any is
+// then a nil pointer of the model that the event is followed for.
+func (s *Subscriber) viewFor(v reflect.Value, ev *Event) (view, error) {
+	if v.Kind() == reflect.Interface && v.IsNil() && ev.Table != nil {
+		if m := s.toldModel(ev.Table); m != nil && reflect.PointerTo(m.Type).AssignableTo(v.Type()) {
+			return s.client.viewOf(reflect.Zero(reflect.PointerTo(m.Type)))
+		}
+	}
+	return s.client.viewOf(v)
+}
+
+// sync returns the value that takes the place of a view; none if it stays.
+func (s *Subscriber) sync(ctx context.Context, v view, events []*Event, cfg syncConfig) (reflect.Value, error) {
+	before, watched := s.rootOf(v.elem)
+	if !watched {
+		return reflect.Value{}, nil
+	}
+	r := before
+	if len(cfg.paths)+len(cfg.each) > 0 {
+		wider := *before
+		if err := wider.grow(s.client, v.model, cfg.subscribeConfig); err != nil {
+			return reflect.Value{}, err
+		}
+		r = &wider
+	}
+	h := s.host(r)
+	h.Fill = r.plan.Added(before.plan)
+	if !cfg.heldOnly && (v.list() || v.value.IsZero()) {
+		h.Admit = s.admits(r)
+	}
+	held := v.rows()
+	rows, err := r.plan.Reconcile(ctx, h, held, s.client.changesOf(events))
+	if err != nil {
+		return reflect.Value{}, err
+	}
+	s.reach(events)
+	if !v.list() && len(rows) > 1 {
+		rows = rows[:1]
+	}
+	if graph.Same(rows, held) {
+		return reflect.Value{}, nil
+	}
+	return v.with(rows), s.keep(r, held, rows)
+}
+
+// admits says which rows of a root's model, if they exist, belong into a list:
+// those that SubscribeTo follows, each alone or with all of the model.
+func (s *Subscriber) admits(r *root) func(mapper.Key) bool {
+	m := r.plan.Tree.Model
+	all := s.isTold(route.Item{Table: r.plan.Table, Lookup: route.WholeTable}, m)
+	return func(k mapper.Key) bool { return all || s.isTold(r.plan.Item(k), m) }
 }
 
 // rootOf returns what the Subscriber follows of a type, or false if the type is
@@ -69,30 +130,13 @@ func (s *Subscriber) rootOf(t reflect.Type) (*root, bool) {
 	return r, err == nil
 }
 
-// reconcile brings the rows of a view up to date with events, none of them a Reset.
-func (s *Subscriber) reconcile(ctx context.Context, r *root, v view, events []*Event) ([]reflect.Value, error) {
-	h := s.host(r)
-	whole := route.Item{Table: r.plan.Table, Lookup: route.WholeTable}
-	if v.list() || v.value.IsZero() {
-		m := r.plan.Tree.Model
-		told := s.isTold(whole, m)
-		h.Admit = func(k mapper.Key) bool { return told || s.isTold(r.plan.Item(k), m) }
-	}
-	rows, err := r.plan.Reconcile(ctx, h, v.rows(), s.client.changesOf(events))
-	if err != nil {
-		return nil, err
-	}
-	s.reach(events)
-	if !v.list() && len(rows) > 1 {
-		rows = rows[:1]
-	}
-	return rows, nil
-}
+// loader returns what reads rows for the Subscriber.
+func (s *Subscriber) loader() *load.Loader { return s.client.schema.loader }
 
 // host returns a Host for values of a root.
 func (s *Subscriber) host(r *root) *graph.Host {
 	return &graph.Host{
-		Loader: s.client.schema.loader,
+		Loader: s.loader(),
 		Clock:  s.client.clock,
 		Need:   s.reached.Load(),
 		Saw:    s.reachAt,

@@ -195,7 +195,10 @@ func TestSyncSingle(t *testing.T) {
 		},
 		func() (any, any, error) { v, err := rowsync.Sync(t.Context(), sub, "text", ev); return v, "text", err },
 		func() (any, any, error) { v, err := rowsync.Sync(t.Context(), sub, 42, ev); return v, 42, err },
-		func() (any, any, error) { v, err := rowsync.Sync[any](t.Context(), sub, nil, ev); return v, nil, err },
+		func() (any, any, error) {
+			v, err := rowsync.Sync[any](t.Context(), sub, nil, ev)
+			return v, &Person{ID: 1, Name: "eve"}, err
+		},
 	} {
 		got, expected, err := sync()
 		if err != nil {

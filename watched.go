@@ -25,6 +25,8 @@ type watched struct {
 	// whole says that WatchModel made it: every column that a watched path
 	// needs travels with its changes.
 	whole bool
+	// prefixed says that Labelled made it.
+	prefixed bool
 	// wrong says that it was described with mistakes, so that it never runs.
 	wrong bool
 
@@ -71,8 +73,9 @@ func past(ops Op) string {
 	return strings.Join(words, "|")
 }
 
-// resolve finds the watcher's columns in its table.
-func (w *watched) resolve(t *catalog.Table, limit int) error {
+// resolve finds the watcher's columns in its table. bare are the columns that
+// name a row of a join table without a primary key.
+func (w *watched) resolve(t *catalog.Table, limit int, bare []string) error {
 	w.found = t
 	var errs []error
 	wrong := func(format string, args ...any) {
@@ -109,6 +112,8 @@ func (w *watched) resolve(t *catalog.Table, limit int) error {
 		w.key = columns("Model", columnNames(w.model.Key))
 	case len(t.Key) > 0:
 		w.key = t.Key
+	case len(bare) > 0:
+		w.key = bare
 	default:
 		wrong("table %s has no primary key: name the columns that identify a row in Key, or add one (alter table %s add primary key …)", t.Name, t.Name)
 	}

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 
+	"github.com/rowsync/rowsync/internal/catalog"
 	"github.com/rowsync/rowsync/model"
 )
 
@@ -51,9 +52,10 @@ func WatchModel[T any](opts ...WatchOption) Watcher {
 
 // modelWatcher is what WatchModel returns.
 type modelWatcher struct {
-	typ   reflect.Type
-	paths []string
-	extra []string
+	typ    reflect.Type
+	paths  []string
+	extra  []string
+	prefix string
 }
 
 func (w *modelWatcher) draw(b *blueprint) error {
@@ -72,7 +74,61 @@ func (w *modelWatcher) draw(b *blueprint) error {
 			*extra = append(*extra, column)
 		}
 	}
+	if w.prefix != "" {
+		return w.drawLabelled(b, tree)
+	}
 	return nil
+}
+
+// drawLabelled enters a watcher with a label for each table of the tree.
+func (w *modelWatcher) drawLabelled(b *blueprint, tree *model.Tree) error {
+	var errs []error
+	for _, m := range tree.Models() {
+		name, extra := tableName(m), []string(nil)
+		if m == tree.Model {
+			extra = w.extra
+		}
+		errs = append(errs, b.addLabelled(w.prefix, name, Watch{Model: reflect.Zero(m.Type).Interface(), ExtraColumns: extra}))
+	}
+	for _, a := range tree.Joins() {
+		name := catalog.Name{Schema: a.Join.Schema, Table: a.Join.Table}
+		errs = append(errs, b.addLabelled(w.prefix, name, Watch{Schema: name.Schema, Table: name.Table}))
+	}
+	return errors.Join(errs...)
+}
+
+// addLabelled enters a watcher whose label is a prefix and its table, or adds
+// to one that is there already what is new. The columns by which associations
+// find rows of the table travel with it.
+func (b *blueprint) addLabelled(prefix string, name catalog.Name, w Watch) error {
+	w.Label = prefix + name.String()
+	if name.Schema == "public" {
+		w.Label = prefix + name.Table
+	}
+	w.ExtraColumns = slices.Concat(append([][]string{w.ExtraColumns}, b.lookups[name]...)...)
+	for _, known := range b.watches {
+		if known.prefixed && known.name == name && known.watch.Label == w.Label {
+			known.watch.ExtraColumns = unique(known.watch.ExtraColumns, w.ExtraColumns)
+			return nil
+		}
+	}
+	w.ExtraColumns = unique(w.ExtraColumns)
+	if err := w.draw(b); err != nil {
+		return err
+	}
+	b.watches[len(b.watches)-1].prefixed = true
+	return nil
+}
+
+// unique puts lists together, each name once.
+func unique(lists ...[]string) []string {
+	var out []string
+	for _, name := range slices.Concat(lists...) {
+		if !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	return out
 }
 
 // WatchOption is an option of [WatchModel].
@@ -86,6 +142,17 @@ type Columns []string
 func Extra(columns ...string) Columns { return columns }
 
 func (c Columns) watch(w *modelWatcher) { w.extra = append(w.extra, c...) }
+
+// LabelPrefix names what a watcher tells apart; see [Labelled].
+type LabelPrefix string
+
+// Labelled makes [WatchModel] tell of each table on its paths by a label too:
+// the prefix and the table's name, such as "blog.posts", with the table's schema
+// before the name unless it is public. Follow it with [Label]. The columns by
+// which the associations find their rows travel with it.
+func Labelled(prefix string) LabelPrefix { return LabelPrefix(prefix) }
+
+func (p LabelPrefix) watch(w *modelWatcher) { w.prefix = string(p) }
 
 // modelOf returns the model of a type parameter, which must be the struct type
 // itself.

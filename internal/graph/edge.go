@@ -29,7 +29,7 @@ func (r *run) edge(e *Edge, held, now reflect.Value) (targets []reflect.Value, c
 	switch {
 	case !ok:
 		return nil, moved || len(was) > 0, nil
-	case moved || e.pathTouched(r.touched):
+	case moved || e.pathTouched(r.touched) || r.Fill[e]:
 		return r.reread(e, owner, held, was)
 	case !r.depends[e]:
 		return nil, false, nil

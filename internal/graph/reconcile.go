@@ -48,6 +48,9 @@ type Host struct {
 	// Order, if not nil, is exactly what the root list holds, in order; Admit
 	// is then not asked.
 	Order []mapper.Key
+	// Fill is the edges whose associations the value does not hold yet, see
+	// [Node.Added]: they are read for every owner.
+	Fill map[*Edge]bool
 }
 
 // Reconcile returns root as it is in the database as far as the changes tell,
@@ -57,6 +60,7 @@ func (n *Node) Reconcile(ctx context.Context, h *Host, root []reflect.Value, cha
 	if err := r.readRows(n); err != nil {
 		return nil, err
 	}
+	r.fill(n, h.Fill)
 	first := true
 	for {
 		r.begin()
