@@ -42,6 +42,10 @@ func Load[T any](ctx context.Context, sub *Subscriber, load func(ctx context.Con
 	if err != nil {
 		return none, err
 	}
+	v.value = reflect.ValueOf(&value).Elem()
+	if err := sub.hold(r, v.rows()); err != nil {
+		return none, fmt.Errorf("load: %w", err)
+	}
 	return value, sub.mayFollow()
 }
 

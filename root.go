@@ -95,8 +95,16 @@ func (r *root) grow(client *Client, m *model.Model, c subscribeConfig) error {
 	return err
 }
 
-// hold notes the rows at the top of one more value.
-func (s *Subscriber) hold(r *root, rows []reflect.Value) error { return s.keep(r, nil, rows) }
+// hold notes the rows at the top of a value that came by Subscribe or Load: one
+// that takes the place of what was held by Load before, or one more.
+func (s *Subscriber) hold(r *root, rows []reflect.Value) error {
+	if r.loaded && r.single() {
+		s.mu.Lock()
+		clear(r.rows)
+		s.mu.Unlock()
+	}
+	return s.keep(r, nil, rows)
+}
 
 // keep notes that rows took the place of held at the top of a value, and what
 // the root now follows.

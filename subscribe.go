@@ -76,7 +76,7 @@ func (s *Subscriber) Unsubscribe(value any) error {
 	s.mu.Lock()
 	r := s.roots[v.model]
 	s.mu.Unlock()
-	if r == nil {
+	if r == nil || r.plan == nil {
 		return nil
 	}
 	rest, gone, err := s.part(r, v.rows())

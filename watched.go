@@ -243,7 +243,7 @@ func (w *watched) associates(column string) bool {
 	}
 	// A path may lead here through an association of another model.
 	_, ok := w.index.Lookup(w.table, []string{column})
-	return w.whole && ok
+	return (w.whole || w.prefixed) && ok
 }
 
 // associatesBy says by which columns it could be subscribed.

@@ -83,10 +83,18 @@ func (w *modelWatcher) draw(b *blueprint) error {
 // drawLabelled enters a watcher with a label for each table of the tree.
 func (w *modelWatcher) drawLabelled(b *blueprint, tree *model.Tree) error {
 	var errs []error
+	refers := map[*model.Model][]string{}
+	for _, branch := range tree.All() {
+		for _, a := range append([]*model.Association{branch.Association}, branch.Association.Through...) {
+			if a.Kind == model.BelongsTo {
+				refers[a.Owner] = append(refers[a.Owner], columnNames(a.OwnerColumns)...)
+			}
+		}
+	}
 	for _, m := range tree.Models() {
-		name, extra := tableName(m), []string(nil)
+		name, extra := tableName(m), refers[m]
 		if m == tree.Model {
-			extra = w.extra
+			extra = append(extra, w.extra...)
 		}
 		errs = append(errs, b.addLabelled(w.prefix, name, Watch{Model: reflect.Zero(m.Type).Interface(), ExtraColumns: extra}))
 	}
