@@ -24,6 +24,8 @@ func show(v any) string {
 
 func showValue(b *strings.Builder, v reflect.Value, indent, field string) {
 	switch v.Kind() {
+	case reflect.Invalid:
+		b.WriteString("nil")
 	case reflect.Pointer:
 		if v.IsNil() {
 			b.WriteString("nil")
@@ -49,6 +51,16 @@ func showValue(b *strings.Builder, v reflect.Value, indent, field string) {
 			b.WriteString("\n" + indent + "  " + l)
 		}
 		b.WriteString("]")
+	case reflect.Map:
+		lines := make([]string, 0, v.Len())
+		for each := v.MapRange(); each.Next(); {
+			var e strings.Builder
+			fmt.Fprintf(&e, "%v: ", each.Key().Interface())
+			showValue(&e, each.Value(), indent+"  ", "")
+			lines = append(lines, e.String())
+		}
+		sort.Strings(lines)
+		fmt.Fprintf(b, "map[\n%s  %s]", indent, strings.Join(lines, "\n"+indent+"  "))
 	case reflect.Struct:
 		fmt.Fprintf(b, "%s{", v.Type().Name())
 		for i := range v.NumField() {

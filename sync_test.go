@@ -69,8 +69,8 @@ func want(t *testing.T, got, want any) {
 	}
 }
 
-// TestSyncTable is the table of what Sync returns for which event and value.
-func TestSyncTable(t *testing.T) {
+// TestB09Table is the table of what Sync returns for which event and value.
+func TestB09Table(t *testing.T) {
 	paths := rowsync.With("Author", "Comments", "Tags", "HotTags")
 	watchers := []rowsync.Watcher{
 		rowsync.WatchModel[Post](paths),
