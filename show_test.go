@@ -12,6 +12,9 @@ import (
 var unordered = map[string]bool{
 	"Person.Posts": true, "Person.Fans": true, "Person.AllTags": true,
 	"Post.Tags": true, "Post.HotTags": true, "Post.Comments": true,
+
+	"Shop.Goods": true, "Shop.Cheap": true, "Shop.NotCheap": true, "Shop.Round": true, "Shop.Unpriced": true, "Shop.Lower": true,
+	"Shop.Partners": true, "Shop.Makers": true, "Shop.MakersKeep": true, "Shop.Owners": true, "Shop.Bosses": true,
 }
 
 // show writes a value so that equal values, and only they, have equal texts. An
