@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"github.com/rowsync/rowsync/internal/load"
 	"github.com/rowsync/rowsync/internal/route"
 )
@@ -17,6 +19,7 @@ import (
 // rows, each once. Its methods may be called from any goroutine.
 type Client struct {
 	opts   *Options
+	pool   *pgxpool.Pool
 	log    *slog.Logger
 	source Source
 	schema *schema
@@ -42,6 +45,8 @@ type Client struct {
 	subscribers map[*Subscriber]struct{}
 	closed      bool
 	lives       sync.WaitGroup // Lives that run; none is added once closed is set
+
+	shared sharedLives
 }
 
 // start runs the Source until Close and waits until it captures.
@@ -107,14 +112,15 @@ func (c *Client) isClosed() bool {
 	return c.closed
 }
 
-// runLive runs a Live until it ends; false if the Client is closed.
-func (c *Client) runLive(l *live) bool {
+// runLive runs a goroutine of a Live, for which Close waits; false if the Client
+// is closed.
+func (c *Client) runLive(run func()) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
 		return false
 	}
-	c.lives.Go(l.run)
+	c.lives.Go(run)
 	return true
 }
 

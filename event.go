@@ -34,9 +34,10 @@ const (
 	AnyOp = Inserted | Updated | Deleted
 )
 
-// Position says how far a Client has heard: Seq counts the changes that arrived
-// at it, Epoch the Resets. Positions of one Client can be compared; those of
-// two Clients, or of two runs of a program, cannot.
+// Position says how far a Client has heard: Seq grows with each change that
+// arrives at it, and now and then between; Epoch counts the Resets. Positions of
+// one Client can be compared; those of two Clients, or of two runs of a program,
+// cannot.
 type Position struct {
 	Epoch uint64
 	Seq   uint64
@@ -46,7 +47,8 @@ type Position struct {
 type Event struct {
 	// Change is what happened to which row. Several changes of a row that a
 	// Subscriber has not yet received may have become one: then Old is from
-	// before the first and New from after the last. It is empty in a Reset.
+	// before the first and New from after the last, and Origin is "" unless it is
+	// that of them all. It is empty in a Reset.
 	Change
 	// Label is that of the watcher that tells of the change. An event without
 	// one is told by the watchers that have none, which are named by the model
@@ -66,6 +68,12 @@ type Event struct {
 	between []capture.Row
 	// appeared says that one of several changes was an insert or a delete.
 	appeared bool
+	// joined is how many further changes the event stands for.
+	joined int
+	// echoTo is the Subscriber that expected an echo when it took the event.
+	echoTo *Subscriber
+	// whole is the event as it was, if a Subscriber may not see all of it.
+	whole *Event
 }
 
 // maxBetween is how many states of a row one event may stand for; past it
@@ -104,6 +112,10 @@ func (e Event) merged(later Event) (Event, bool) {
 		// Inserted and deleted again: still told, for the row may have been read between.
 		m.Old = later.Old
 	}
+	if e.Origin != later.Origin {
+		m.Origin = "" // news to the writers of either
+	}
+	m.joined = e.joined + later.joined + 1
 	m.appeared = e.appeared || later.appeared || e.Op != Updated || later.Op != Updated
 	m.between = nil
 	for _, row := range append(slices.Clone(e.between), e.New, later.Old) {

@@ -65,5 +65,13 @@ func (s *Subscriber) get(ctx context.Context, t reflect.Type, ev *Event, paths [
 	if err != nil {
 		return none, fmt.Errorf("get: %w", err)
 	}
-	return found[key].Value, nil
+	row := found[key].Value
+	if see := s.cfg.see(s.client); see != nil && row.IsValid() {
+		kept, _, err := plan.Prune(ctx, see, []reflect.Value{row})
+		if err != nil || len(kept) == 0 {
+			return none, err
+		}
+		row = kept[0]
+	}
+	return row, nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 
+	"github.com/rowsync/rowsync/internal/mapper"
 	"github.com/rowsync/rowsync/internal/route"
 )
 
@@ -34,15 +35,16 @@ func Load[T any](ctx context.Context, sub *Subscriber, load func(ctx context.Con
 		return none, fmt.Errorf("load: %w", err)
 	}
 	value := none
-	err = sub.whileFollowing(r, func() (reflect.Value, error) {
+	v.value = reflect.ValueOf(&value).Elem()
+	seen, err := sub.whileFollowing(ctx, r, func() (reflect.Value, error) {
 		var err error
 		value, err = load(ctx)
-		return reflect.ValueOf(&value).Elem(), err
+		return v.value, err
 	})
 	if err != nil {
 		return none, err
 	}
-	v.value = reflect.ValueOf(&value).Elem()
+	v.value.Set(seen)
 	if err := sub.hold(r, v.rows()); err != nil {
 		return none, fmt.Errorf("load: %w", err)
 	}
@@ -50,8 +52,13 @@ func Load[T any](ctx context.Context, sub *Subscriber, load func(ctx context.Con
 }
 
 // whileFollowing calls load while the Subscriber follows every table that
-// values of the root depend on, and then follows what was loaded, and more.
-func (s *Subscriber) whileFollowing(r *root, load func() (reflect.Value, error), more ...route.Item) error {
+// values of the root depend on, and then follows what was loaded, and more. It
+// returns what the Subscriber may see of what was loaded.
+func (s *Subscriber) whileFollowing(ctx context.Context, r *root, load func() (reflect.Value, error), more ...route.Item) (reflect.Value, error) {
+	var none reflect.Value
+	if err := s.cfg.valid(); err != nil {
+		return none, err
+	}
 	tables := map[route.Item]struct{}{}
 	r.plan.Tables(func(t *route.Table) { tables[route.Item{Table: t, Lookup: route.WholeTable}] = struct{}{} })
 	for it := range tables {
@@ -65,23 +72,41 @@ func (s *Subscriber) whileFollowing(r *root, load func() (reflect.Value, error),
 	s.reachNow()
 	value, err := load()
 	if err != nil {
-		return err
+		return none, err
+	}
+	value, hidden, err := s.cfg.prune(ctx, s.client, r.plan, value)
+	if err != nil {
+		return none, err
 	}
 	items, err := itemsOf(r.plan, view{value, r.plan.Tree.Model, r.plan.Tree.Model.Type}.rows())
 	if err != nil {
-		return err
+		return none, err
+	}
+	for _, k := range hidden {
+		items[r.plan.Item(k)] = struct{}{}
 	}
 	for _, it := range more {
 		items[it] = struct{}{}
 	}
+	s.holdHidden(r, hidden)
 	if r.single() {
 		s.followOnly(r.holder, items)
-		return nil
+		return value, nil
 	}
 	for it := range items {
 		s.follow(r.holder, it, 0)
 	}
-	return nil
+	return value, nil
+}
+
+// holdHidden notes which rows at the root of a value that was loaded are hidden.
+func (s *Subscriber) holdHidden(r *root, keys []mapper.Key) {
+	hidden := s.hiddenOf(r.plan.Tree.Model)
+	if r.single() {
+		hidden.Replace(keys)
+	} else {
+		hidden.Add(keys...)
+	}
 }
 
 // beginLoad follows a table for one more load of the Subscriber.

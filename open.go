@@ -50,7 +50,7 @@ func prepare(ctx context.Context, pool *pgxpool.Pool, opts *Options, runs bool) 
 	plan, watchersErr := draw(o.Watchers, o.Models)
 	plan.unread = !runs
 	c := &Client{
-		opts: o, log: o.Logger, source: source, clock: &load.Clock{},
+		opts: o, pool: pool, log: o.Logger, source: source, clock: &load.Clock{},
 		reloads: make(chan struct{}, o.Reloads),
 		started: make(chan struct{}), done: make(chan struct{}),
 		subscribers: map[*Subscriber]struct{}{},

@@ -27,6 +27,8 @@ type queue struct {
 type queued struct {
 	event *Event
 	row   rowID
+	// first is the position of the first change that the event stands for.
+	first Position
 }
 
 // rowID names a row within its table.
@@ -71,7 +73,7 @@ func (q *queue) push(e *Event, row rowID) {
 	} else {
 		q.pending[row] = q.gone + len(q.waiting)
 	}
-	q.waiting = append(q.waiting, queued{e, row})
+	q.waiting = append(q.waiting, queued{e, row, e.Position})
 	q.signal()
 }
 
@@ -89,7 +91,7 @@ func (q *queue) pushReset(e *Event) {
 	default:
 		// A change after the Reset must not be joined with one before it.
 		clear(q.pending)
-		q.waiting = append(q.waiting, queued{event: e})
+		q.waiting = append(q.waiting, queued{event: e, first: e.Position})
 		q.signal()
 	}
 }
@@ -97,9 +99,13 @@ func (q *queue) pushReset(e *Event) {
 func (q *queue) full() bool { return len(q.waiting)-q.head >= q.limit }
 
 func (q *queue) replace(e *Event) {
+	first := e.Position
+	if q.head < len(q.waiting) {
+		first = q.waiting[q.head].first
+	}
 	q.drop(len(q.waiting))
 	clear(q.pending)
-	q.waiting = append(q.waiting, queued{event: e})
+	q.waiting = append(q.waiting, queued{event: e, first: first})
 	q.signal()
 }
 
@@ -149,6 +155,27 @@ func (q *queue) take(n int) (events []*Event, open bool) {
 		q.signal()
 	}
 	return events, true
+}
+
+// reached returns how far one has come who took events in that were just taken
+// from the queue: to the newest of them, but not to a change that one which still
+// waits stands for, perhaps joined with later ones.
+func (q *queue) reached(taken []*Event) Position {
+	var at Position
+	for _, e := range taken {
+		if e.Position.Seq > at.Seq {
+			at = e.Position
+		}
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.head < len(q.waiting) {
+		// Events wait in the order of their first changes.
+		if first := q.waiting[q.head].first; first.Seq <= at.Seq {
+			return Position{Epoch: first.Epoch, Seq: first.Seq - 1}
+		}
+	}
+	return at
 }
 
 func (q *queue) close() {

@@ -20,6 +20,8 @@ type root struct {
 	loaded     bool
 	// shared says that another root has the same holder.
 	shared bool
+	// guarded says that the Subscriber may not see every row.
+	guarded bool
 	// rows are those at the top of the values, as they were last seen.
 	rows map[mapper.Key]reflect.Value
 }
@@ -43,7 +45,7 @@ func (s *Subscriber) root(t reflect.Type, c subscribeConfig, note func(*root)) (
 	// leave one of them stay followed.
 	r := &root{
 		holder: loading << min(len(s.roots)+1, 62), shared: len(s.roots)+1 >= 62,
-		rows: map[mapper.Key]reflect.Value{},
+		guarded: s.cfg.guarded(), rows: map[mapper.Key]reflect.Value{},
 	}
 	if known := s.roots[m]; known != nil {
 		*r = *known
@@ -91,7 +93,11 @@ func (r *root) grow(client *Client, m *model.Model, c subscribeConfig) error {
 	}
 	slices.Sort(paths)
 	r.paths = slices.Compact(paths)
-	r.plan, err = client.schema.plans.Bind(tree)
+	plans := client.schema.plans
+	if r.guarded {
+		plans = plans.Guarded()
+	}
+	r.plan, err = plans.Bind(tree)
 	return err
 }
 
@@ -128,6 +134,7 @@ func (s *Subscriber) keep(r *root, held, rows []reflect.Value) error {
 			left = append(left, k)
 		}
 	}
+	s.hiddenOf(r.plan.Tree.Model).Remove(keys...) // whoever holds a row sees it
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i, k := range keys {

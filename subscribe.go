@@ -89,6 +89,7 @@ func (s *Subscriber) Unsubscribe(value any) error {
 	}
 	if len(rest) == 0 && !r.shared {
 		s.followOnly(r.holder, nil)
+		s.hiddenOf(v.model).Replace(nil)
 		return nil
 	}
 	ended, err := itemsOf(r.plan, gone)

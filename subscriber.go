@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/rowsync/rowsync/internal/graph"
+	"github.com/rowsync/rowsync/internal/load"
 	"github.com/rowsync/rowsync/internal/route"
 	"github.com/rowsync/rowsync/model"
 )
@@ -25,6 +27,8 @@ type Subscriber struct {
 	release func() bool
 	ended   func() // called by Close
 	queue   *queue
+	own     ownWrites
+	reader  *load.Loader // reads rows in the Subscriber's scope
 	// values follows the rows of values, with every operation.
 	values route.Follower
 	// apart holds the tables of which SubscribeTo follows rows without a label.
@@ -40,8 +44,10 @@ type Subscriber struct {
 	// that have no label.
 	told map[*watched]*told
 	// loads counts the loads that follow a table.
-	loads  map[route.Item]int
-	roots  map[*model.Model]*root
+	loads map[route.Item]int
+	roots map[*model.Model]*root
+	// hidden is the rows at the roots that the Subscriber may not see.
+	hidden map[*model.Model]*graph.Hidden
 	closed bool
 }
 
@@ -56,6 +62,7 @@ func (c *Client) newSubscriber(ctx context.Context, cfg subscriberConfig, ended 
 	s := &Subscriber{
 		client: c, cfg: cfg, ended: ended, queue: newQueue(c.opts.Buffer),
 		claims: map[route.Item]holders{}, told: map[*watched]*told{}, loads: map[route.Item]int{}, roots: map[*model.Model]*root{},
+		reader: c.loaderFor(cfg), hidden: map[*model.Model]*graph.Hidden{},
 	}
 	s.values = route.Follower{Owner: s, Push: s.push}
 	c.mu.Lock()
@@ -155,7 +162,9 @@ func (s *Subscriber) Events(ctx context.Context) iter.Seq2[Event, error] {
 				return
 			}
 			if len(events) == 1 {
-				if !yield(*events[0], nil) {
+				ev := *events[0]
+				s.settle(&ev)
+				if s.tell(ctx, &ev) && !yield(ev, nil) {
 					return
 				}
 				continue

@@ -58,6 +58,7 @@ func Sync[T any](ctx context.Context, sub *Subscriber, value T, ev Event, opts .
 	if !cfg.force && !sub.ShouldUpdate(ev) {
 		return value, nil
 	}
+	sub.mayHaveWritten()
 	began := time.Now()
 	next, err := sub.sync(ctx, v, []*Event{&ev}, cfg)
 	sub.client.traceSync(ctx, SyncTrace{Events: []*Event{&ev}, Took: time.Since(began), Err: err})
@@ -97,8 +98,11 @@ func (s *Subscriber) sync(ctx context.Context, v view, events []*Event, cfg sync
 	}
 	h := s.host(r)
 	h.Fill = r.plan.Added(before.plan)
-	if !cfg.heldOnly && (v.list() || v.value.IsZero()) {
-		h.Admit = s.admits(r)
+	if v.list() || v.value.IsZero() {
+		h.Admit = h.Hidden.Has // what was hidden comes back
+		if !cfg.heldOnly {
+			h.Admit = s.admits(r)
+		}
 	}
 	held := v.rows()
 	rows, err := r.plan.Reconcile(ctx, h, held, s.client.changesOf(events))
@@ -116,11 +120,13 @@ func (s *Subscriber) sync(ctx context.Context, v view, events []*Event, cfg sync
 }
 
 // admits says which rows of a root's model, if they exist, belong into a list:
-// those that SubscribeTo follows, each alone or with all of the model.
+// those that SubscribeTo follows, each alone or with all of the model, and those
+// that were hidden.
 func (s *Subscriber) admits(r *root) func(mapper.Key) bool {
 	m := r.plan.Tree.Model
 	all := s.isTold(route.Item{Table: r.plan.Table, Lookup: route.WholeTable}, m)
-	return func(k mapper.Key) bool { return all || s.isTold(r.plan.Item(k), m) }
+	hidden := s.hiddenOf(m)
+	return func(k mapper.Key) bool { return all || hidden.Has(k) || s.isTold(r.plan.Item(k), m) }
 }
 
 // rootOf returns what the Subscriber follows of a type, or false if the type is
@@ -131,7 +137,7 @@ func (s *Subscriber) rootOf(t reflect.Type) (*root, bool) {
 }
 
 // loader returns what reads rows for the Subscriber.
-func (s *Subscriber) loader() *load.Loader { return s.client.schema.loader }
+func (s *Subscriber) loader() *load.Loader { return s.reader }
 
 // host returns a Host for values of a root.
 func (s *Subscriber) host(r *root) *graph.Host {
@@ -148,7 +154,9 @@ func (s *Subscriber) host(r *root) *graph.Host {
 				s.unfollow(r.holder, it)
 			}
 		},
-		Admit: func(mapper.Key) bool { return false },
+		See:    s.cfg.see(s.client),
+		Hidden: s.hiddenOf(r.plan.Tree.Model),
+		Admit:  func(mapper.Key) bool { return false },
 	}
 }
 
@@ -156,8 +164,9 @@ func (s *Subscriber) host(r *root) *graph.Host {
 func (c *Client) changesOf(events []*Event) []graph.Change {
 	out := make([]graph.Change, 0, len(events))
 	for _, e := range events {
+		e = e.asTold()
 		if t := c.schema.index.Table(e.Table); t != nil {
-			out = append(out, graph.Change{Table: t, Appeared: e.appeared || e.Op != Updated, Rows: e.rows(), Pos: e.Position.Seq})
+			out = append(out, graph.Change{Table: t, Appeared: e.appeared || e.Op != Updated, Rows: e.rows(), New: e.New, Pos: e.Position.Seq})
 		}
 	}
 	return out

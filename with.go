@@ -41,7 +41,9 @@ type liveConfig struct {
 
 // subscriberConfig is what the options of NewSubscriber say.
 type subscriberConfig struct {
-	origin string
+	origin    string
+	authorize authorizeOption // nil: every row may be seen
+	scope     *Scope          // nil: that of the pool's role
 }
 
 // ModelPaths names associations of one model; see [WithModel].

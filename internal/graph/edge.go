@@ -52,6 +52,9 @@ func (r *run) reread(e *Edge, owner mapper.Key, held reflect.Value, was []reflec
 // members decides row by row who belongs to the owner.
 func (r *run) members(e *Edge, owner mapper.Key, held reflect.Value, was []reflect.Value) ([]reflect.Value, bool, error) {
 	a, n := e.association(), e.Target
+	if r.prune != nil && e.first() && r.ownersOf(e)[owner] {
+		return r.reread(e, owner, held, was)
+	}
 	out := make([]reflect.Value, 0, len(was)+1)
 	present := make(map[mapper.Key]bool, len(was))
 	exchanged, reordered, left := false, false, false
@@ -121,4 +124,10 @@ func (r *run) belongs(e *Edge, owner mapper.Key, row reflect.Value, k mapper.Key
 	}
 	ref, ok, err := n.Mapper.KeyOf(row, a.TargetColumns)
 	return ok && ref == owner, err
+}
+
+// first reports whether several rows may be an association's one row.
+func (e *Edge) first() bool {
+	a := e.association()
+	return a.Kind == model.HasOne || a.Kind == model.BelongsTo && !sameColumns(a.TargetColumns, a.Target.Key)
 }

@@ -16,6 +16,8 @@ type facts struct {
 	changes []Change
 	touched map[*route.Table]bool
 	depends map[*Edge]bool
+	// owners is, by edge, what ownersOf found.
+	owners map[*Edge]map[mapper.Key]bool
 	// keys is which rows of each model may have changed.
 	keys map[*model.Model][]changed
 	// need is the position as of which everything must have been read.
@@ -35,10 +37,11 @@ type facts struct {
 }
 
 // changed is a row that may have changed. appeared says that more than its
-// columns may have: it may be new, or had another key.
+// columns may have: it may be new, or had another key. gone says that the
+// changes leave no row with the key.
 type changed struct {
-	key      mapper.Key
-	appeared bool
+	key            mapper.Key
+	appeared, gone bool
 }
 
 type link struct{ owner, target mapper.Key }
@@ -58,6 +61,7 @@ func newFacts(n *Node, need uint64, changes []Change) *facts {
 		changes:  changes,
 		touched:  map[*route.Table]bool{},
 		depends:  map[*Edge]bool{},
+		owners:   map[*Edge]map[mapper.Key]bool{},
 		keys:     map[*model.Model][]changed{},
 		rows:     map[*model.Model]map[mapper.Key]load.Row{},
 		links:    map[*Edge]map[link]bool{},
@@ -93,6 +97,8 @@ func (f *facts) changedRows(n *Node) []changed {
 				out = append(out, changed{key: k})
 			}
 			out[i].appeared = out[i].appeared || c.Appeared || len(keys) > 1
+			last, ok := n.Table.KeyOf(n.key, c.New)
+			out[i].gone = !ok || last != k
 		}
 	}
 	f.keys[n.Tree.Model] = out
@@ -108,6 +114,28 @@ func keysOf(n *Node, rows []capture.Row) []mapper.Key {
 		}
 	}
 	return keys
+}
+
+// ownersOf returns, for an edge to one row, the owners that changes of its
+// target's table are about. Which row comes first may differ for them by a
+// change of a row that is not held because it may not be seen.
+func (f *facts) ownersOf(e *Edge) map[mapper.Key]bool {
+	if known, ok := f.owners[e]; ok {
+		return known
+	}
+	owners := map[mapper.Key]bool{}
+	for _, c := range f.changes {
+		if c.Table != e.Target.Table {
+			continue
+		}
+		for _, row := range c.Rows {
+			if k, ok := e.Target.Table.KeyOf(e.target, row); ok {
+				owners[k] = true
+			}
+		}
+	}
+	f.owners[e] = owners
+	return owners
 }
 
 func (f *facts) findDependent(n *Node) {

@@ -43,9 +43,10 @@ func (u use) items(yield func(route.Item)) error {
 	return u.n.Items(u.rows[0], yield)
 }
 
-// unfollowGone ends following what left the value and is nowhere else in it.
-func (r *run) unfollowGone(n *Node, root []reflect.Value) error {
-	if len(r.gone)+len(r.goneEdge) == 0 {
+// unfollowGone ends following what left the value and is nowhere else in it,
+// and the rows at the root that are hidden no more.
+func (r *run) unfollowGone(n *Node, root []reflect.Value, released []mapper.Key) error {
+	if len(r.gone)+len(r.goneEdge)+len(released) == 0 {
 		return nil
 	}
 	left := map[route.Item]bool{}
@@ -58,6 +59,14 @@ func (r *run) unfollowGone(n *Node, root []reflect.Value) error {
 	for _, g := range r.goneEdge {
 		if err := g.e.items(g.owner, add); err != nil {
 			return err
+		}
+	}
+	for _, k := range released {
+		add(n.Item(k))
+	}
+	for _, k := range r.lost {
+		if r.Hidden.Has(k) {
+			delete(left, n.Item(k)) // or nobody would be told when it may be seen again
 		}
 	}
 	for _, row := range root {

@@ -50,9 +50,10 @@ func (e *Edge) itemsOf(owner mapper.Key, targets []reflect.Value, yield func(rou
 		}
 	case model.ManyToMany:
 		yield(route.Item{Table: e.join, Lookup: e.owner, Key: owner})
-		if a.Where != "" {
-			// Rows that are linked and do not meet the condition are not held,
-			// so their keys are not known here, and any of them may come to meet it.
+		if a.Where != "" || e.guarded {
+			// Rows that are linked and do not meet the condition, or may not be
+			// seen, are not held, so their keys are not known here, and any of
+			// them may come to be.
 			yield(route.Item{Table: e.Target.Table, Lookup: route.WholeTable})
 		}
 	default:
@@ -60,7 +61,7 @@ func (e *Edge) itemsOf(owner mapper.Key, targets []reflect.Value, yield func(rou
 		yield(route.Item{Table: e.Target.Table, Lookup: e.target, Key: owner})
 	}
 	for _, target := range targets {
-		if a.Kind == model.ManyToMany && a.Where == "" {
+		if a.Kind == model.ManyToMany && (a.Where == "" || e.guarded) {
 			k, ok, err := e.Target.Mapper.KeyOf(target, a.TargetColumns)
 			if err != nil {
 				return err

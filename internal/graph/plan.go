@@ -5,6 +5,7 @@ package graph
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/rowsync/rowsync/internal/load"
 	"github.com/rowsync/rowsync/internal/mapper"
@@ -40,6 +41,8 @@ type Edge struct {
 	path []*route.Table
 	// met is the place of the association's condition in load.Row.Met, or -1.
 	met int
+	// guarded says that the holder may not see every row of the target.
+	guarded bool
 }
 
 func (e *Edge) association() *model.Association { return e.Branch.Association }
@@ -51,6 +54,15 @@ type Schema struct {
 	Loader  *load.Loader
 	// Table finds a captured table, or nil.
 	Table func(schema, name string) *route.Table
+
+	guarded bool
+}
+
+// Guarded returns a Schema that binds plans for those who may not see every row.
+func (s *Schema) Guarded() *Schema {
+	g := *s
+	g.guarded = true
+	return &g
 }
 
 // Bind makes the plan for values of a tree. The error names what is not watched.
@@ -82,7 +94,7 @@ func (s *Schema) edge(b *model.Branch) (*Edge, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Edge{Branch: b, Target: target, from: s.Mappers[a.Owner], start: load.Start(a), met: -1}
+	e := &Edge{Branch: b, Target: target, from: s.Mappers[a.Owner], start: load.Start(a), met: -1, guarded: s.guarded}
 	if a.Where != "" {
 		if e.met = s.Loader.Condition(a); e.met < 0 {
 			return nil, fmt.Errorf("association %s of model %s has a condition and is not watched: name it in a rowsync.WatchModel of Options.Watchers", a.Name, a.Owner)
@@ -156,6 +168,16 @@ func (n *Node) Tables(yield func(*route.Table)) {
 		}
 		e.Target.Tables(yield)
 	}
+}
+
+// Passes reports whether a through association of the plan leads through a table.
+func (n *Node) Passes(t *route.Table) bool {
+	for _, e := range n.Edges {
+		if slices.Contains(e.path, t) || e.Target.Passes(t) {
+			return true
+		}
+	}
+	return false
 }
 
 // dependsOn reports whether a change of the tables can touch a value of the plan.

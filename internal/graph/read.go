@@ -1,8 +1,6 @@
 package graph
 
 import (
-	"maps"
-
 	"github.com/rowsync/rowsync/capture"
 	"github.com/rowsync/rowsync/internal/load"
 	"github.com/rowsync/rowsync/internal/mapper"
@@ -24,6 +22,7 @@ func (r *run) readRows(n *Node) error {
 			return err
 		}
 		r.rows[m] = rows
+		r.hideRows(n)
 	}
 	for _, e := range n.Edges {
 		if !r.depends[e] {
@@ -105,7 +104,7 @@ func (r *run) readPairs(e *Edge) error {
 		return err
 	}
 	for p, row := range found {
-		linked := row.Value.IsValid()
+		linked := row.Value.IsValid() && r.prune.sees(e.Target, row.Value)
 		r.setLink(e, p.Owner, p.Target, linked)
 		if !linked {
 			continue
@@ -128,14 +127,15 @@ func pairIn(e *Edge, row capture.Row) (load.Pair, bool) {
 }
 
 // readLinkers finds the owners of target rows that may have become visible
-// through the association: new ones, and all where it has a condition.
+// through the association: new ones, and all where it has a condition or the
+// holder may not see every row.
 func (r *run) readLinkers(e *Edge) error {
 	a := e.association()
 	var wants []load.Want
 	of := map[mapper.Key]changed{}
 	for _, c := range r.changedRows(e.Target) {
 		row := r.rows[e.Target.Tree.Model][c.key]
-		if !r.member(e, row) || (!c.appeared && a.Where == "" && sameColumns(a.TargetColumns, e.Target.Tree.Model.Key)) {
+		if !r.member(e, row) || (!c.appeared && a.Where == "" && !e.guarded && sameColumns(a.TargetColumns, e.Target.Tree.Model.Key)) {
 			continue
 		}
 		ref, ok, err := e.Target.Mapper.KeyOf(row.Value, a.TargetColumns)
@@ -184,6 +184,7 @@ func (r *run) read() error {
 			return err
 		}
 		for k, b := range found {
+			b.Value, _ = r.prune.row(n, b.Value)
 			r.bundle(n, k, b)
 		}
 	}
@@ -195,7 +196,10 @@ func (r *run) read() error {
 		if r.lists[e] == nil {
 			r.lists[e] = map[mapper.Key]load.List{}
 		}
-		maps.Copy(r.lists[e], found)
+		for k, l := range found {
+			l.Values = r.prune.targets(e, l.Values)
+			r.lists[e][k] = l
+		}
 	}
 	r.wantedBundles, r.wantedLists = nil, nil
 	return nil

@@ -20,7 +20,9 @@ type Change struct {
 	// Rows is every state of the row that is known of: before the change,
 	// after it, and between several.
 	Rows []capture.Row
-	Pos  uint64
+	// New is the row after the change; nil if it was deleted.
+	New capture.Row
+	Pos uint64
 }
 
 // Host is whose value is reconciled.
@@ -40,6 +42,11 @@ type Host struct {
 	// Follow follows an item. It says whether it did not before, and whether
 	// the item may have changed after the position.
 	Follow func(it route.Item, since uint64) (isNew, changed bool)
+	// See, if not nil, says which rows the holder may see: others are treated as
+	// though they did not exist.
+	See See
+	// Hidden, if not nil, is the rows at the root that the holder may not see.
+	Hidden *Hidden
 	// Unfollow ends it, for rows that left the value.
 	Unfollow func(it route.Item)
 	// Admit says whether a row of the root's model that exists and is not in
@@ -56,7 +63,7 @@ type Host struct {
 // Reconcile returns root as it is in the database as far as the changes tell,
 // root being the structs of a value of the plan. It alters none of them.
 func (n *Node) Reconcile(ctx context.Context, h *Host, root []reflect.Value, changes []Change) ([]reflect.Value, error) {
-	r := &run{Host: h, ctx: ctx, facts: newFacts(n, h.Need, changes)}
+	r := &run{Host: h, ctx: ctx, facts: newFacts(n, h.Need, changes), prune: newPruner(ctx, h.See)}
 	if err := r.readRows(n); err != nil {
 		return nil, err
 	}
@@ -82,11 +89,14 @@ func (n *Node) Reconcile(ctx context.Context, h *Host, root []reflect.Value, cha
 			first = false
 			continue
 		}
+		if h.See != nil && ctx.Err() != nil {
+			return nil, context.Cause(ctx) // what See said may mean just that
+		}
 		r.Saw(r.need)
 		for _, u := range r.used {
 			r.Saw(u.pos)
 		}
-		return out, r.unfollowGone(n, out)
+		return out, r.unfollowGone(n, out, r.settleHidden(n))
 	}
 }
 
@@ -95,10 +105,14 @@ func (n *Node) Reconcile(ctx context.Context, h *Host, root []reflect.Value, cha
 type run struct {
 	*Host
 	*facts
-	ctx context.Context
+	ctx   context.Context
+	prune *pruner // nil: everything may be seen
 
 	gone     []goneRow
 	goneEdge []goneEdge
+	// lost is the rows that the root held and holds no more, back those that
+	// were hidden and that it holds again, missing those of Order that it lacks.
+	lost, back, missing []mapper.Key
 }
 
 type goneRow struct {
@@ -113,6 +127,7 @@ type goneEdge struct {
 
 func (r *run) begin() {
 	r.gone, r.goneEdge = nil, nil
+	r.lost, r.back, r.missing = nil, nil, nil
 	r.used = nil
 }
 
@@ -125,11 +140,19 @@ func (r *run) root(n *Node, held []reflect.Value) ([]reflect.Value, error) {
 		if err != nil {
 			return nil, err
 		}
-		now, alive, err := r.row(n, row, k)
-		if err != nil {
+		var now reflect.Value
+		var alive bool
+		if r.Hidden.Has(k) {
+			// A single value goes on to show it as it was before. Nothing of
+			// it was brought up to date since, so it must be read anew.
+			if now, alive = r.comeBack(n, k); !alive {
+				continue
+			}
+		} else if now, alive, err = r.row(n, row, k); err != nil {
 			return nil, err
 		}
 		if !alive {
+			r.lost = append(r.lost, k)
 			r.gone = append(r.gone, goneRow{n, row})
 			continue
 		}
@@ -143,7 +166,7 @@ func (r *run) root(n *Node, held []reflect.Value) ([]reflect.Value, error) {
 		if _, present := byKey[k.key]; present || !r.rows[n.Tree.Model][k.key].Exists() || !r.Admit(k.key) {
 			continue
 		}
-		row, ok := r.arrive(n, k.key)
+		row, ok := r.comeBack(n, k.key)
 		if ok {
 			byKey[k.key] = row
 			out = append(out, row)
@@ -163,10 +186,12 @@ func (r *run) arrange(n *Node, held map[mapper.Key]reflect.Value) ([]reflect.Val
 		stays[k] = true
 		row, ok := held[k]
 		if !ok {
-			row, ok = r.arrive(n, k)
+			row, ok = r.comeBack(n, k)
 		}
 		if ok {
 			out = append(out, row)
+		} else {
+			r.missing = append(r.missing, k)
 		}
 	}
 	for k, row := range held {

@@ -39,9 +39,10 @@ func (c *Clock) Floor() uint64 { return c.floor.Load() }
 
 // subject names a group of things that one statement can read together.
 type subject struct {
-	kind string // rows, bundles, lists, pairs or linkers
-	of   any    // the *model.Model or *model.Association they are of
-	tree string // the associations they are read with
+	scope string // what is read in one is never used in another
+	kind  string // rows, bundles, lists, pairs or linkers
+	of    any    // the *model.Model or *model.Association they are of
+	tree  string // the associations they are read with
 }
 
 // what names one thing that is read.
@@ -146,7 +147,7 @@ func (c *cache) get(ctx context.Context, s subject, wants []Want, f fetch) (map[
 			missing = append(missing, w)
 		}
 	}
-	joined, err := c.join(s, missing, f)
+	joined, err := c.join(s, missing, f, out)
 	if err != nil {
 		return nil, err
 	}
@@ -167,8 +168,9 @@ func (c *cache) get(ctx context.Context, s subject, wants []Want, f fetch) (map[
 }
 
 // join puts the keys on the running batch of the group where that will do, and
-// on the waiting one otherwise.
-func (c *cache) join(s subject, wants []Want, f fetch) (map[*batch][]mapper.Key, error) {
+// on the waiting one otherwise. What has come into the cache meanwhile it adds
+// to out.
+func (c *cache) join(s subject, wants []Want, f fetch, out map[mapper.Key]found) (map[*batch][]mapper.Key, error) {
 	if len(wants) == 0 {
 		return nil, nil
 	}
@@ -185,6 +187,11 @@ func (c *cache) join(s subject, wants []Want, f fetch) (map[*batch][]mapper.Key,
 	joined := map[*batch][]mapper.Key{}
 	for _, w := range wants {
 		k := w.Key
+		// A batch may have ended since get looked: then it has filled the cache.
+		if e, ok := c.entries.GetIfPresent(what{s, k}); ok && e.pos >= w.Need {
+			out[k] = e
+			continue
+		}
 		if b := g.running; b != nil && b.pos >= w.Need {
 			if _, ok := b.keys[k]; ok {
 				joined[b] = append(joined[b], k)
@@ -197,8 +204,12 @@ func (c *cache) join(s subject, wants []Want, f fetch) (map[*batch][]mapper.Key,
 		g.waiting.keys[k] = struct{}{}
 		joined[g.waiting] = append(joined[g.waiting], k)
 	}
-	if g.running == nil && g.waiting != nil {
+	switch {
+	case g.running != nil:
+	case g.waiting != nil:
 		c.start(s, g)
+	default:
+		delete(c.groups, s)
 	}
 	return joined, nil
 }

@@ -124,6 +124,29 @@ func TestCacheReadsOnce(t *testing.T) {
 	})
 }
 
+// TestCacheReadsOnceAtTheEnd: who looks into the cache just before a statement
+// ends and asks for its rows just after it reads nothing anew.
+func TestCacheReadsOnceAtTheEnd(t *testing.T) {
+	c, r := newReads(t)
+	r.took = 0
+	for range 500 { // whether somebody looks at that moment is up to the scheduler
+		need := c.clock.Advance(1)
+		before := r.count()
+		var wait sync.WaitGroup
+		for range 20 {
+			wait.Go(func() { c.must(t, r, need, "a") })
+		}
+		wait.Wait()
+		if got := r.count() - before; got != 1 {
+			t.Fatalf("%d reads of one change, want 1", got)
+		}
+	}
+	c.running.Wait()
+	if len(c.groups) != 0 {
+		t.Errorf("%d groups of statements are kept, and none runs", len(c.groups))
+	}
+}
+
 // TestCacheErrors are told to all who waited, and not kept.
 func TestCacheErrors(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

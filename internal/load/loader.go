@@ -18,6 +18,7 @@ import (
 // Querier is what the Loader needs of a pool.
 type Querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	BeginTx(ctx context.Context, opts pgx.TxOptions) (pgx.Tx, error)
 }
 
 // Options bound what the Loader keeps.
@@ -35,9 +36,12 @@ type Loader struct {
 	cache   *cache
 	// conditions lists, by model, the conditions of associations that lead to it.
 	conditions map[*model.Model][]string
-
-	statements, rows atomic.Uint64
+	counts     *counts
+	scope      string // "" outside any, see [Loader.In]
 }
+
+// counts is what a Loader has done, in all its scopes.
+type counts struct{ statements, rows atomic.Uint64 }
 
 // New returns a Loader for the models of mappers and associations between them.
 func New(db Querier, mappers mapper.Set, associations []*model.Association, clock *Clock, opts Options) (*Loader, error) {
@@ -45,7 +49,7 @@ func New(db Querier, mappers mapper.Set, associations []*model.Association, cloc
 	if err != nil {
 		return nil, err
 	}
-	l := &Loader{db: db, mappers: mappers, cache: c, conditions: map[*model.Model][]string{}}
+	l := &Loader{db: db, mappers: mappers, cache: c, conditions: map[*model.Model][]string{}, counts: &counts{}}
 	for _, a := range associations {
 		if a.Where != "" && l.Condition(a) < 0 {
 			l.conditions[a.Target] = append(l.conditions[a.Target], a.Where)
@@ -58,7 +62,9 @@ func New(db Querier, mappers mapper.Set, associations []*model.Association, cloc
 func (l *Loader) Close() { l.cache.close() }
 
 // Counts returns how many statements ran and how many rows they read.
-func (l *Loader) Counts() (statements, rows uint64) { return l.statements.Load(), l.rows.Load() }
+func (l *Loader) Counts() (statements, rows uint64) {
+	return l.counts.statements.Load(), l.counts.rows.Load()
+}
 
 // Condition returns the place of an association's condition in Row.Met, or -1.
 func (l *Loader) Condition(a *model.Association) int {
@@ -82,7 +88,7 @@ func (l *Loader) Check(ctx context.Context, a *model.Association) error {
 func (l *Loader) scan(ctx context.Context, m *mapper.Mapper, sql string, args []any,
 	before, after []any, each func(row reflect.Value) error,
 ) error {
-	l.statements.Add(1)
+	l.counts.statements.Add(1)
 	rows, err := l.db.Query(ctx, sql, args...)
 	if err != nil {
 		return fmt.Errorf("load %s: %w", m.Model, err)
@@ -90,7 +96,7 @@ func (l *Loader) scan(ctx context.Context, m *mapper.Mapper, sql string, args []
 	defer rows.Close()
 	targets := make([]any, 0, len(before)+len(m.Model.Columns)+len(after))
 	for rows.Next() {
-		l.rows.Add(1)
+		l.counts.rows.Add(1)
 		row := reflect.New(m.Model.Type).Elem()
 		targets = append(m.Targets(row, append(targets[:0], before...)), after...)
 		if err := rows.Scan(targets...); err != nil {
@@ -131,7 +137,7 @@ func (l *Loader) Keys(ctx context.Context, m *model.Model, clause string, args [
 	ctx, cancel := context.WithTimeout(ctx, l.cache.timeout)
 	defer cancel()
 	b := l.mappers[m]
-	l.statements.Add(1)
+	l.counts.statements.Add(1)
 	rows, err := l.db.Query(ctx, fmt.Sprintf("select %s from %s t %s", columnList(m.Key), tableOf(m), clause), args...)
 	if err != nil {
 		return nil, fmt.Errorf("load keys of %s: %w", m, err)

@@ -25,7 +25,7 @@ func (r Row) Exists() bool { return r.Value.IsValid() }
 // Rows reads rows by key. Every key that is wanted has
 // a Row in the result. The rows come without associations.
 func (l *Loader) Rows(ctx context.Context, m *model.Model, wants []Want) (map[mapper.Key]Row, error) {
-	got, err := l.cache.get(ctx, subject{kind: "rows", of: m}, wants,
+	got, err := l.cache.get(ctx, l.subject("rows", m, ""), wants,
 		func(ctx context.Context, keys []mapper.Key) (map[mapper.Key]any, error) {
 			return l.fetchRows(ctx, m, keys)
 		})
@@ -64,9 +64,18 @@ type Bundle struct {
 	Pos   uint64
 }
 
-// Bundles reads rows by key together with the tree's associations.
+// Bundles reads rows by key together with the tree's associations. Where there
+// are none, it is the same as Rows, and what either has read serves both.
 func (l *Loader) Bundles(ctx context.Context, tree *model.Tree, wants []Want) (map[mapper.Key]Bundle, error) {
-	s := subject{kind: "bundles", of: tree.Model, tree: tree.String()}
+	if len(tree.Branches) == 0 {
+		rows, err := l.Rows(ctx, tree.Model, wants)
+		out := make(map[mapper.Key]Bundle, len(rows))
+		for k, r := range rows {
+			out[k] = Bundle{r.Value, r.Pos}
+		}
+		return out, err
+	}
+	s := l.subject("bundles", tree.Model, tree.String())
 	got, err := l.cache.get(ctx, s, wants,
 		func(ctx context.Context, keys []mapper.Key) (map[mapper.Key]any, error) {
 			rows, err := l.fetchRows(ctx, tree.Model, keys)
@@ -102,7 +111,7 @@ type List struct {
 // Lists reads the rows of a branch's association, with the associations of the
 // branch, for the values that owners hold in the columns it starts from.
 func (l *Loader) Lists(ctx context.Context, b *model.Branch, owners []Want) (map[mapper.Key]List, error) {
-	s := subject{kind: "lists", of: b.Association, tree: b.String()}
+	s := l.subject("lists", b.Association, b.String())
 	got, err := l.cache.get(ctx, s, owners,
 		func(ctx context.Context, keys []mapper.Key) (map[mapper.Key]any, error) {
 			lists, err := l.branch(ctx, b, keys)
@@ -137,7 +146,7 @@ func (l *Loader) Pairs(ctx context.Context, a *model.Association, pairs []Pair, 
 		keys[i] = mapper.Join(texts...)
 		of[keys[i]] = p
 	}
-	got, err := l.cache.get(ctx, subject{kind: "pairs", of: a}, Wants(keys, need),
+	got, err := l.cache.get(ctx, l.subject("pairs", a, ""), Wants(keys, need),
 		func(ctx context.Context, keys []mapper.Key) (map[mapper.Key]any, error) {
 			out := make(map[mapper.Key]any, len(keys))
 			var n int
@@ -163,7 +172,7 @@ func (l *Loader) Pairs(ctx context.Context, a *model.Association, pairs []Pair, 
 // Linkers reads which owners a many to many association links targets to: for
 // each of the values that the join table holds of a target, those of its owners.
 func (l *Loader) Linkers(ctx context.Context, a *model.Association, targets []Want) (map[mapper.Key][]mapper.Key, error) {
-	got, err := l.cache.get(ctx, subject{kind: "linkers", of: a}, targets,
+	got, err := l.cache.get(ctx, l.subject("linkers", a, ""), targets,
 		func(ctx context.Context, keys []mapper.Key) (map[mapper.Key]any, error) {
 			lists, err := l.fetchLinkers(ctx, a, keys)
 			out := make(map[mapper.Key]any, len(keys))
@@ -183,7 +192,7 @@ func (l *Loader) Linkers(ctx context.Context, a *model.Association, targets []Wa
 }
 
 func (l *Loader) fetchLinkers(ctx context.Context, a *model.Association, keys []mapper.Key) (map[mapper.Key][]mapper.Key, error) {
-	l.statements.Add(1)
+	l.counts.statements.Add(1)
 	rows, err := l.db.Query(ctx, l.linkersQuery(a), mapper.Arrays(keys, len(a.TargetColumns))...)
 	if err != nil {
 		return nil, fmt.Errorf("load links to %s: %w", a.Target, err)
@@ -198,7 +207,7 @@ func (l *Loader) fetchLinkers(ctx context.Context, a *model.Association, keys []
 	}
 	out := map[mapper.Key][]mapper.Key{}
 	for rows.Next() {
-		l.rows.Add(1)
+		l.counts.rows.Add(1)
 		if err := rows.Scan(targets...); err != nil {
 			return nil, fmt.Errorf("load links to %s: %w", a.Target, err)
 		}

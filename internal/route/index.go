@@ -154,6 +154,15 @@ func (t *Table) KeyOf(lookup int, row capture.Row) (mapper.Key, bool) {
 	return t.keyOf(t.lookups[lookup].places, row)
 }
 
+// Items calls yield with each item that follows rows by a key and follows this one.
+func (t *Table) Items(row capture.Row, yield func(Item)) {
+	for n := range t.lookups {
+		if k, ok := t.KeyOf(n, row); ok {
+			yield(Item{Table: t, Lookup: n, Key: k})
+		}
+	}
+}
+
 // KeyIn returns the values of columns in a captured row, or false if the row is
 // nil, lacks a column, or one of them is null.
 func (t *Table) KeyIn(columns []string, row capture.Row) (mapper.Key, bool) {
