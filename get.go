@@ -61,7 +61,7 @@ func (s *Subscriber) get(ctx context.Context, t reflect.Type, ev *Event, paths [
 			return none, nil
 		}
 	}
-	found, err := s.loader().Bundles(ctx, tree, load.Wants([]mapper.Key{key}, ev.Position.Seq))
+	found, err := s.loader().Bundles(ctx, tree, load.Wants([]mapper.Key{key}, ev.Position.Seq), nil)
 	if err != nil {
 		return none, fmt.Errorf("get: %w", err)
 	}

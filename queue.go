@@ -178,6 +178,20 @@ func (q *queue) reached(taken []*Event) Position {
 	return at
 }
 
+// peek returns up to n events that wait, without removing them: those before the
+// first Reset.
+func (q *queue) peek(n int) (events []*Event) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, w := range q.waiting[q.head:min(len(q.waiting), q.head+n)] {
+		if w.event.Reset != nil {
+			break
+		}
+		events = append(events, w.event)
+	}
+	return events
+}
+
 func (q *queue) close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -161,3 +161,72 @@ func TestQueueKeepsStatesBetween(t *testing.T) {
 		t.Errorf("100 states are %d events, want a few", len(events))
 	}
 }
+
+// TestQueueReached: while an event waits, one has come no further than to just
+// before the first change that it stands for.
+func TestQueueReached(t *testing.T) {
+	a, b, c := rowID{key: "a"}, rowID{key: "b"}, rowID{key: "c"}
+	at := func(q *queue, n int) uint64 {
+		events, _ := q.take(n)
+		return q.reached(events).Seq
+	}
+	q := newQueue(10)
+	q.push(change(Updated, 1, "1", "2"), a)
+	q.push(change(Updated, 2, "1", "2"), b)
+	q.push(change(Updated, 3, "1", "2"), c)
+	q.push(change(Updated, 4, "2", "3"), b)
+	q.push(change(Updated, 5, "2", "3"), a)
+	for _, want := range []uint64{1, 2, 3} { // a stands for 1 and 5, b for 2 and 4, c for 3
+		if got := at(q, 1); got != want {
+			t.Errorf("reached %d, want %d", got, want)
+		}
+	}
+	q.push(change(Updated, 6, "1", "2"), a)
+	q.push(change(Updated, 7, "1", "2"), b)
+	q.push(change(Updated, 8, "2", "3"), a)
+	events, _ := q.take(1)
+	q.pushReset(&Event{Position: Position{Epoch: 1, Seq: 9}, Reset: &Reset{}})
+	if got := q.reached(events).Seq; got != 6 {
+		t.Errorf("with a Reset in place of what waits, reached %d, want 6", got)
+	}
+	if got := at(q, 1); got != 9 {
+		t.Errorf("reached %d, want 9", got)
+	}
+}
+
+// TestQueueReachedRandom compares with a model: reached is the newest change that
+// was taken, or just before the first that was not.
+func TestQueueReachedRandom(t *testing.T) {
+	for seed := range uint64(200) {
+		rng := rand.New(rand.NewPCG(seed, 1))
+		q := newQueue(1 + rng.IntN(8))
+		untold := map[string][]uint64{} // by row, the changes that were not taken
+		for pos := uint64(1); pos < 300; pos++ {
+			k := fmt.Sprint(rng.IntN(6))
+			untold[k] = append(untold[k], pos)
+			q.push(change(Updated, pos, k, k), rowID{key: mapper.Key(k)})
+			if rng.IntN(3) > 0 {
+				continue
+			}
+			events, _ := q.take(1 + rng.IntN(3))
+			want := uint64(0)
+			for _, e := range events {
+				want = max(want, e.Position.Seq)
+				for row, changes := range untold {
+					for len(changes) > 0 && changes[0] <= e.Position.Seq && (e.Reset != nil || e.New[0].Text == row) {
+						changes = changes[1:]
+					}
+					untold[row] = changes
+				}
+			}
+			for _, changes := range untold {
+				if len(changes) > 0 {
+					want = min(want, changes[0]-1)
+				}
+			}
+			if got := q.reached(events).Seq; got != want {
+				t.Fatalf("seed %d: reached %d, want %d", seed, got, want)
+			}
+		}
+	}
+}

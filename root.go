@@ -115,6 +115,12 @@ func (s *Subscriber) hold(r *root, rows []reflect.Value) error {
 // keep notes that rows took the place of held at the top of a value, and what
 // the root now follows.
 func (s *Subscriber) keep(r *root, held, rows []reflect.Value) error {
+	for len(held) > 0 && len(rows) > 0 && graph.Same(held[:1], rows[:1]) {
+		held, rows = held[1:], rows[1:] // noted before
+	}
+	for len(held) > 0 && len(rows) > 0 && graph.Same(held[len(held)-1:], rows[len(rows)-1:]) {
+		held, rows = held[:len(held)-1], rows[:len(rows)-1]
+	}
 	keys := make([]mapper.Key, len(rows))
 	stays := make(map[mapper.Key]bool, len(rows))
 	for i, row := range rows {

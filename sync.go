@@ -97,6 +97,7 @@ func (s *Subscriber) sync(ctx context.Context, v view, events []*Event, cfg sync
 		r = &wider
 	}
 	h := s.host(r)
+	h.Ahead = func() []graph.Change { return s.client.changesOf(s.queue.peek(burst)) }
 	h.Fill = r.plan.Added(before.plan)
 	if v.list() || v.value.IsZero() {
 		h.Admit = h.Hidden.Has // what was hidden comes back

@@ -77,7 +77,7 @@ func (s *Subscriber) rowOf(ctx context.Context, m *model.Model, ev *Event) (load
 	if !ok {
 		return load.Row{}, false, nil
 	}
-	rows, err := s.loader().Rows(ctx, m, load.Wants([]mapper.Key{k}, ev.Position.Seq))
+	rows, err := s.loader().Rows(ctx, m, load.Wants([]mapper.Key{k}, ev.Position.Seq), nil)
 	return rows[k], true, err
 }
 

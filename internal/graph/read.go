@@ -17,7 +17,7 @@ func (r *run) readRows(n *Node) error {
 		for i, k := range keys {
 			wants[i] = load.Want{Key: k.key, Need: r.need}
 		}
-		rows, err := r.Loader.Rows(r.ctx, m, wants)
+		rows, err := r.Loader.Rows(r.ctx, m, wants, r.ahead(n, false))
 		if err != nil {
 			return err
 		}
@@ -36,6 +36,25 @@ func (r *run) readRows(n *Node) error {
 		}
 	}
 	return nil
+}
+
+// ahead returns what says which rows of the node the changes that wait will
+// need: all that changed, or only those that appeared.
+func (r *run) ahead(n *Node, appeared bool) func() []load.Want {
+	if r.Ahead == nil {
+		return nil
+	}
+	return func() (wants []load.Want) {
+		for _, c := range r.Ahead() {
+			if c.Table != n.Table || appeared && !c.Appeared {
+				continue
+			}
+			for _, k := range keysOf(n, c.Rows) {
+				wants = append(wants, load.Want{Key: k, Need: c.Pos})
+			}
+		}
+		return wants
+	}
 }
 
 // readMembers finds out which owners the changed rows of an edge belong to.
@@ -179,7 +198,7 @@ func sameColumns(x, y []*model.Column) bool {
 // read reads what the last walk lacked.
 func (r *run) read() error {
 	for n, keys := range r.wantedBundles {
-		found, err := r.Loader.Bundles(r.ctx, n.Tree, load.Wants(keys, r.need))
+		found, err := r.Loader.Bundles(r.ctx, n.Tree, load.Wants(keys, r.need), r.ahead(n, true))
 		if err != nil {
 			return err
 		}

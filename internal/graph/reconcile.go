@@ -34,6 +34,9 @@ type Host struct {
 	// a later one may be taken in before one of a position between, and what
 	// was read for that one alone would bring back what is past.
 	Need uint64
+	// Ahead, if not nil, returns the changes that wait behind these: what has to
+	// be read is read together with what they will need.
+	Ahead func() []Change
 	// Saw is told each position that something which came into the value was
 	// read at. It may be newer than the changes, and what happened up to there
 	// was not told if the rows were not followed yet: nothing older may be used

@@ -82,6 +82,7 @@ type fetch func(ctx context.Context, keys []mapper.Key) (map[mapper.Key]any, err
 type cache struct {
 	clock   *Clock
 	entries *otter.Cache[what, found]
+	size    int
 	timeout time.Duration
 	ctx     context.Context // of the statements; ends with stop
 	stop    context.CancelFunc
@@ -117,7 +118,7 @@ func newCache(clock *Clock, size int, ttl, timeout time.Duration) (*cache, error
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	return &cache{
-		clock: clock, entries: entries, timeout: timeout,
+		clock: clock, entries: entries, size: size, timeout: timeout,
 		ctx: ctx, stop: stop, groups: map[subject]*group{},
 	}, nil
 }
@@ -133,9 +134,19 @@ func (c *cache) close() {
 	c.entries.StopAllGoroutines()
 }
 
+// ahead says what will be wanted next, so that a statement that must run anyway
+// reads it too. It may be nil.
+type ahead func() []Want
+
 // get returns what is wanted. Errors are not kept. A caller whose ctx ends
 // leaves the statement to those who still wait.
 func (c *cache) get(ctx context.Context, s subject, wants []Want, f fetch) (map[mapper.Key]found, error) {
+	return c.getAhead(ctx, s, wants, nil, f)
+}
+
+// getAhead is get, and puts into the cache what will be wanted next, as far as a
+// statement has to run.
+func (c *cache) getAhead(ctx context.Context, s subject, wants []Want, next ahead, f fetch) (map[mapper.Key]found, error) {
 	floor := c.clock.Floor()
 	out := make(map[mapper.Key]found, len(wants))
 	var missing []Want
@@ -147,7 +158,11 @@ func (c *cache) get(ctx context.Context, s subject, wants []Want, f fetch) (map[
 			missing = append(missing, w)
 		}
 	}
-	joined, err := c.join(s, missing, f, out)
+	var more []Want
+	if len(missing) > 0 && next != nil {
+		more = next()
+	}
+	joined, err := c.join(s, missing, more, f, out)
 	if err != nil {
 		return nil, err
 	}
@@ -168,9 +183,9 @@ func (c *cache) get(ctx context.Context, s subject, wants []Want, f fetch) (map[
 }
 
 // join puts the keys on the running batch of the group where that will do, and
-// on the waiting one otherwise. What has come into the cache meanwhile it adds
-// to out.
-func (c *cache) join(s subject, wants []Want, f fetch, out map[mapper.Key]found) (map[*batch][]mapper.Key, error) {
+// on the waiting one otherwise, together with more. What has come into the cache
+// meanwhile it adds to out.
+func (c *cache) join(s subject, wants, more []Want, f fetch, out map[mapper.Key]found) (map[*batch][]mapper.Key, error) {
 	if len(wants) == 0 {
 		return nil, nil
 	}
@@ -203,6 +218,13 @@ func (c *cache) join(s subject, wants []Want, f fetch, out map[mapper.Key]found)
 		}
 		g.waiting.keys[k] = struct{}{}
 		joined[g.waiting] = append(joined[g.waiting], k)
+	}
+	if b := g.waiting; b != nil && len(joined[b]) > 0 {
+		for _, w := range more[:min(len(more), c.size/4)] {
+			if e, ok := c.entries.GetIfPresent(what{s, w.Key}); !ok || e.pos < w.Need {
+				b.keys[w.Key] = struct{}{}
+			}
+		}
 	}
 	switch {
 	case g.running != nil:

@@ -22,10 +22,11 @@ type Row struct {
 // Exists reports whether there is such a row.
 func (r Row) Exists() bool { return r.Value.IsValid() }
 
-// Rows reads rows by key. Every key that is wanted has
-// a Row in the result. The rows come without associations.
-func (l *Loader) Rows(ctx context.Context, m *model.Model, wants []Want) (map[mapper.Key]Row, error) {
-	got, err := l.cache.get(ctx, l.subject("rows", m, ""), wants,
+// Rows reads rows by key. Every key that is wanted has a Row in the result. The
+// rows come without associations. If a statement has to run, it reads what next
+// says too, for those who will want it; next may be nil.
+func (l *Loader) Rows(ctx context.Context, m *model.Model, wants []Want, next func() []Want) (map[mapper.Key]Row, error) {
+	got, err := l.cache.getAhead(ctx, l.subject("rows", m, ""), wants, next,
 		func(ctx context.Context, keys []mapper.Key) (map[mapper.Key]any, error) {
 			return l.fetchRows(ctx, m, keys)
 		})
@@ -65,10 +66,11 @@ type Bundle struct {
 }
 
 // Bundles reads rows by key together with the tree's associations. Where there
-// are none, it is the same as Rows, and what either has read serves both.
-func (l *Loader) Bundles(ctx context.Context, tree *model.Tree, wants []Want) (map[mapper.Key]Bundle, error) {
+// are none, it is the same as Rows, and what either has read serves both. Of next
+// see Rows.
+func (l *Loader) Bundles(ctx context.Context, tree *model.Tree, wants []Want, next func() []Want) (map[mapper.Key]Bundle, error) {
 	if len(tree.Branches) == 0 {
-		rows, err := l.Rows(ctx, tree.Model, wants)
+		rows, err := l.Rows(ctx, tree.Model, wants, next)
 		out := make(map[mapper.Key]Bundle, len(rows))
 		for k, r := range rows {
 			out[k] = Bundle{r.Value, r.Pos}
@@ -76,7 +78,7 @@ func (l *Loader) Bundles(ctx context.Context, tree *model.Tree, wants []Want) (m
 		return out, err
 	}
 	s := l.subject("bundles", tree.Model, tree.String())
-	got, err := l.cache.get(ctx, s, wants,
+	got, err := l.cache.getAhead(ctx, s, wants, next,
 		func(ctx context.Context, keys []mapper.Key) (map[mapper.Key]any, error) {
 			rows, err := l.fetchRows(ctx, tree.Model, keys)
 			if err != nil {
