@@ -1,6 +1,7 @@
 package rowsync_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
 
@@ -278,4 +279,35 @@ func TestFaultKeyNotNamedID(t *testing.T) {
 	h.after("insert into books_genres values ('1-1', 'j')", "update genres set about = 'merry' where word = 'j'", "delete from genres where word = 'g'")
 	h.after("insert into books values ('3-3', 'three', 'k'); insert into chapters values ('3-3', 1, 'time')")
 	h.after("update books set isbn = '4-4' where isbn = '3-3'", "delete from books where isbn = '1-1'")
+}
+
+// TestArrivalsAreUnfollowed: what arrived below an owner is followed no more
+// when the owner leaves, as though it had been loaded with it.
+func TestArrivalsAreUnfollowed(t *testing.T) {
+	paths := rowsync.With("Comments", "Tags")
+	client, db := openWorld(t.Context(), t, rowsync.WatchModel[Post](paths), rowsync.WatchModel[Person]())
+	db.exec("insert into posts (title) values ('one'); insert into tags values ('go', 'Go')")
+	settle(t, client, db)
+	sub := client.NewSubscriber(t.Context())
+	posts, err := rowsync.Load(t.Context(), sub, func(ctx context.Context) ([]*Post, error) {
+		return rowsync.LoadAll[Post](ctx, client, rowsync.Select{With: paths})
+	}, paths)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db.exec("insert into comments (post_id, body) values (1, 'hi')")
+	posts = synced(t, sub, posts, 1)
+	db.exec("insert into posts_tags values (1, 'go')")
+	posts = synced(t, sub, posts, 1)
+	comment := posts[0].Comments[0]
+	db.exec("delete from posts_tags; delete from posts")
+	posts = synced(t, sub, posts, 2) // the link, the comment or the post
+	for len(posts) > 0 {
+		posts = synced(t, sub, posts, 1)
+	}
+	for _, row := range []any{comment, Comment{ID: comment.ID}, Tag{ID: "go"}, Post{ID: 1}} {
+		if follows, err := sub.Subscribed(row); err != nil || follows {
+			t.Errorf("%+v is followed: %v, %v", row, follows, err)
+		}
+	}
 }

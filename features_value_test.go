@@ -110,7 +110,7 @@ func TestB09Others(t *testing.T) {
 	unchanged(t, sub, ev, "text")
 	unchanged(t, sub, ev, []int{1})
 	unchanged(t, sub, ev, struct{ ID int64 }{1})
-	unchanged(t, sub, ev, []*Post{{ID: 1}})                  // not watched
+	unchanged(t, sub, ev, []*Post{{ID: 1}})                   // not watched
 	unchanged(t, sub, ev, map[string]*Person{"ada": {ID: 7}}) // not keyed by the primary key
 	unchanged(t, sub, ev, [1]Person{{ID: 1}})
 	nothing, err := rowsync.Sync[any](t.Context(), sub, nil, ev)

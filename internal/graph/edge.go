@@ -87,7 +87,7 @@ func (r *run) members(e *Edge, owner mapper.Key, held reflect.Value, was []refle
 			continue
 		}
 		present[k] = true
-		if row, ok := r.arrive(n, k); ok {
+		if row, ok := r.arrive(n, e, k); ok {
 			joined = true
 			out = append(out, row)
 		}

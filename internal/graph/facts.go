@@ -46,7 +46,8 @@ type changed struct {
 
 type link struct{ owner, target mapper.Key }
 
-// use is rows that came from a bundle of n or a list of e.
+// use is rows that came from a list of e, or a row that came from a bundle of n:
+// as a target of e, or at the root if e is nil.
 type use struct {
 	n    *Node
 	e    *Edge

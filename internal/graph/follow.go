@@ -37,8 +37,11 @@ func (r *run) follow(first bool) (bool, error) {
 }
 
 func (u use) items(yield func(route.Item)) error {
-	if u.e != nil {
+	switch {
+	case u.n == nil:
 		return u.e.itemsOf(u.key, u.rows, yield)
+	case u.e != nil:
+		return u.e.targetItems(u.rows[0], yield)
 	}
 	return u.n.Items(u.rows[0], yield)
 }
@@ -81,7 +84,7 @@ func (r *run) unfollowGone(n *Node, root []reflect.Value, released []mapper.Key)
 }
 
 func (f *facts) forget(u use) {
-	if u.e != nil {
+	if u.n == nil {
 		delete(f.lists[u.e], u.key)
 		return
 	}

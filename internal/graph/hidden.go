@@ -102,7 +102,7 @@ func (r *run) comeBack(n *Node, k mapper.Key) (reflect.Value, bool) {
 	if r.Hidden != nil && (known || hidden) && !fresh.Exists() {
 		return reflect.Value{}, false
 	}
-	row, ok := r.arrive(n, k)
+	row, ok := r.arrive(n, nil, k)
 	if ok && hidden {
 		r.back = append(r.back, k)
 	}

@@ -61,20 +61,27 @@ func (e *Edge) itemsOf(owner mapper.Key, targets []reflect.Value, yield func(rou
 		yield(route.Item{Table: e.Target.Table, Lookup: e.target, Key: owner})
 	}
 	for _, target := range targets {
-		if a.Kind == model.ManyToMany && (a.Where == "" || e.guarded) {
-			k, ok, err := e.Target.Mapper.KeyOf(target, a.TargetColumns)
-			if err != nil {
-				return err
-			}
-			if ok {
-				yield(route.Item{Table: e.Target.Table, Lookup: e.target, Key: k})
-			}
-		}
-		if err := e.Target.belowItems(target, yield); err != nil {
+		if err := e.targetItems(target, yield); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// targetItems is what to follow for one target of an owner that is held: itself,
+// unless what is followed for the owner finds it, and what is below it.
+func (e *Edge) targetItems(target reflect.Value, yield func(route.Item)) error {
+	a := e.association()
+	if a.Kind == model.ManyToMany && (a.Where == "" || e.guarded) {
+		k, ok, err := e.Target.Mapper.KeyOf(target, a.TargetColumns)
+		if err != nil {
+			return err
+		}
+		if ok {
+			yield(route.Item{Table: e.Target.Table, Lookup: e.target, Key: k})
+		}
+	}
+	return e.Target.belowItems(target, yield)
 }
 
 // ownerKey is what a row holds in the columns that the association starts from.

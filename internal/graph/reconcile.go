@@ -249,8 +249,9 @@ func copyOf(row reflect.Value) reflect.Value {
 }
 
 // arrive returns the row with its associations, read from the database, or
-// notes that it must be read. It is false if there is no such row.
-func (r *run) arrive(n *Node, k mapper.Key) (reflect.Value, bool) {
+// notes that it must be read: a target of the edge, or at the root if that is
+// nil. It is false if there is no such row.
+func (r *run) arrive(n *Node, e *Edge, k mapper.Key) (reflect.Value, bool) {
 	b, known := r.bundles[n][k]
 	if !known {
 		r.wantBundle(n, k)
@@ -259,6 +260,6 @@ func (r *run) arrive(n *Node, k mapper.Key) (reflect.Value, bool) {
 	if !b.Value.IsValid() {
 		return reflect.Value{}, false
 	}
-	r.used = append(r.used, use{n: n, key: k, rows: []reflect.Value{b.Value}, pos: b.Pos})
+	r.used = append(r.used, use{n: n, e: e, key: k, rows: []reflect.Value{b.Value}, pos: b.Pos})
 	return b.Value, true
 }
