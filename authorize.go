@@ -56,7 +56,7 @@ func (o authorizeOption) subscriber(c *subscriberConfig) { c.authorize = o }
 func (o authorizeOption) live(c *liveConfig)             { o.subscriber(&c.subscriberConfig) }
 
 // guarded reports whether the Subscriber may not see every row.
-func (c *subscriberConfig) guarded() bool { return c.authorize != nil || c.scope != nil }
+func (c subscriberConfig) guarded() bool { return c.authorize != nil || c.scope != nil }
 
 // sees asks whether the Subscriber may see a row, which is invalid if there is
 // none, and ev be told, if it is not nil.
@@ -64,7 +64,7 @@ func (s *Subscriber) sees(ctx context.Context, m *model.Model, row reflect.Value
 	return s.cfg.sees(ctx, s.client, m, row, ev)
 }
 
-func (c *subscriberConfig) sees(ctx context.Context, client *Client, m *model.Model, row reflect.Value, ev *Event) bool {
+func (c subscriberConfig) sees(ctx context.Context, client *Client, m *model.Model, row reflect.Value, ev *Event) bool {
 	if c.authorize == nil {
 		return true
 	}
@@ -94,7 +94,7 @@ func (a Access) of() string {
 }
 
 // see returns what decides which rows a value may hold; nil if all of them.
-func (c *subscriberConfig) see(client *Client) graph.See {
+func (c subscriberConfig) see(client *Client) graph.See {
 	if c.authorize == nil {
 		return nil
 	}
@@ -106,7 +106,7 @@ func (c *subscriberConfig) see(client *Client) graph.See {
 // prune takes out of a loaded value of a plan what may not be seen, and returns
 // the keys of the rows at its root that it took out. What is left of a single
 // value is nil, or zero.
-func (c *subscriberConfig) prune(ctx context.Context, client *Client, plan *graph.Node, value reflect.Value) (reflect.Value, []mapper.Key, error) {
+func (c subscriberConfig) prune(ctx context.Context, client *Client, plan *graph.Node, value reflect.Value) (reflect.Value, []mapper.Key, error) {
 	if c.authorize == nil {
 		return value, nil, nil
 	}

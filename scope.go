@@ -78,7 +78,7 @@ func (s Scope) valid() error {
 }
 
 // valid returns what is wrong with the options.
-func (c *subscriberConfig) valid() error {
+func (c subscriberConfig) valid() error {
 	if c.scope == nil {
 		return nil
 	}

@@ -165,7 +165,7 @@ func (s *Subscriber) host(r *root) *graph.Host {
 func (c *Client) changesOf(events []*Event) []graph.Change {
 	out := make([]graph.Change, 0, len(events))
 	for _, e := range events {
-		e = e.asTold()
+		e = asTold(e)
 		if t := c.schema.index.Table(e.Table); t != nil {
 			out = append(out, graph.Change{Table: t, Appeared: e.appeared || e.Op != Updated, Rows: e.rows(), New: e.New, Pos: e.Position.Seq})
 		}

@@ -31,10 +31,10 @@ func (s *Subscriber) tell(ctx context.Context, ev *Event) bool {
 	case seen && s.cfg.scope == nil:
 		return true
 	case seen:
-		ev.redact(ev.Op, ev.New) // whether it could be seen before, nobody can know
+		redact(ev, ev.Op, ev.New) // whether it could be seen before, nobody can know
 		return true
 	case s.concerns(ev):
-		ev.redact(Deleted, nil)
+		redact(ev, Deleted, nil)
 		return true
 	}
 	return false
@@ -119,7 +119,7 @@ func (s *Subscriber) concerns(ev *Event) bool {
 
 // redact leaves of an event the operation and the row that are given, and of the
 // row before the change only the key. What [Sync] needs stays in it.
-func (e *Event) redact(op Op, now Row) {
+func redact(e *Event, op Op, now Row) {
 	whole := *e
 	e.whole = &whole
 	e.Op, e.New, e.between = op, now, nil
@@ -145,7 +145,7 @@ func (e *Event) redact(op Op, now Row) {
 }
 
 // asTold returns the event as it was before anything was taken out of it.
-func (e *Event) asTold() *Event {
+func asTold(e *Event) *Event {
 	if e.whole != nil {
 		return e.whole
 	}
