@@ -36,9 +36,9 @@ func (c *Client) logStart() {
 	}
 }
 
-func (c *Client) logSubscription(message string, a aim, t Target) {
+func (c *Client) logSubscription(message string, a aim) {
 	for _, w := range a.named {
-		c.debug(w, message, "target", t.String())
+		c.debug(w, message, "target", a.target.String())
 	}
 }
 

@@ -40,9 +40,9 @@ func (s *Subscriber) SubscribeTo(targets ...Target) error {
 	if err := s.mayFollow(); err != nil {
 		return err
 	}
-	for i, a := range aims {
+	for _, a := range aims {
 		s.followAim(a)
-		s.client.logSubscription("rowsync: subscribed", a, targets[i])
+		s.client.logSubscription("rowsync: subscribed", a)
 	}
 	return s.mayFollow()
 }
@@ -54,9 +54,9 @@ func (s *Subscriber) UnsubscribeFrom(targets ...Target) error {
 	if err != nil {
 		return fmt.Errorf("unsubscribe: %w", err)
 	}
-	for i, a := range aims {
+	for _, a := range aims {
 		s.unfollowAim(a)
-		s.client.logSubscription("rowsync: unsubscribed", a, targets[i])
+		s.client.logSubscription("rowsync: unsubscribed", a)
 	}
 	return nil
 }

@@ -86,6 +86,7 @@ func (t Target) String() string {
 
 // aim is a target bound to the Client's watchers.
 type aim struct {
+	target Target
 	label *watched // nil: the watchers that model and operation name
 	// named are the watchers that are meant; label alone if it is not nil.
 	named []*watched
@@ -101,6 +102,7 @@ func (c *Client) aims(targets []Target) ([]aim, error) {
 	for i, t := range targets {
 		var err error
 		aims[i], err = c.aim(t)
+		aims[i].target = t
 		errs = append(errs, err)
 	}
 	return aims, errors.Join(errs...)
