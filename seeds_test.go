@@ -11,7 +11,10 @@ import (
 
 // withSeeds runs an oracle, which returns the number of its operations, with
 // the fixed seeds and a random one. ROWSYNC_SEED replays one seed instead, which
-// a failure prints; ROWSYNC_SOAK, such as 20m, goes on with new seeds for that long.
+// a failure prints.
+//
+// ROWSYNC_SOAK, such as 20m, goes on with new seeds for that long, all oracles
+// at the same time; together with it, ROWSYNC_SEED says where the seeds begin.
 func withSeeds(t *testing.T, fixed []uint64, oracle func(t *testing.T, seed uint64) (ops int)) {
 	t.Helper()
 	run := func(seed uint64) (ops int) {
@@ -21,27 +24,39 @@ func withSeeds(t *testing.T, fixed []uint64, oracle func(t *testing.T, seed uint
 		})
 		return ops
 	}
-	if s := os.Getenv("ROWSYNC_SEED"); s != "" {
-		seed, err := strconv.ParseUint(s, 10, 64)
-		if err != nil {
-			t.Fatalf("ROWSYNC_SEED: %v", err)
-		}
-		run(seed)
-		return
-	}
-	if s := os.Getenv("ROWSYNC_SOAK"); s != "" {
-		soak, err := time.ParseDuration(s)
+	seed, given := seedGiven(t)
+	switch lasts := os.Getenv("ROWSYNC_SOAK"); {
+	case lasts != "":
+		soak, err := time.ParseDuration(lasts)
 		if err != nil {
 			t.Fatalf("ROWSYNC_SOAK: %v", err)
 		}
-		ops, seeds := 0, 0
+		t.Parallel()
+		from, ops, seeds := seed, 0, 0
 		for end := time.Now().Add(soak); time.Now().Before(end) && !t.Failed(); seeds++ {
-			ops += run(rand.Uint64())
+			ops += run(seed)
+			seed++
 		}
-		t.Logf("soak: %d operations with %d seeds", ops, seeds)
-		return
-	}
-	for _, seed := range append(fixed, rand.Uint64()) {
+		t.Logf("soak: %d operations with the %d seeds from %d on", ops, seeds, from)
+	case given:
 		run(seed)
+	default:
+		for _, seed := range append(fixed, seed) {
+			run(seed)
+		}
 	}
+}
+
+// seedGiven returns the seed of ROWSYNC_SEED, or a random one.
+func seedGiven(t *testing.T) (seed uint64, given bool) {
+	t.Helper()
+	s := os.Getenv("ROWSYNC_SEED")
+	if s == "" {
+		return rand.Uint64() >> 1, false // more can follow
+	}
+	seed, err := strconv.ParseUint(s, 10, 64)
+	if err != nil {
+		t.Fatalf("ROWSYNC_SEED: %v", err)
+	}
+	return seed, true
 }

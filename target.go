@@ -87,7 +87,7 @@ func (t Target) String() string {
 // aim is a target bound to the Client's watchers.
 type aim struct {
 	target Target
-	label *watched // nil: the watchers that model and operation name
+	label  *watched // nil: the watchers that model and operation name
 	// named are the watchers that are meant; label alone if it is not nil.
 	named []*watched
 	item  route.Item
