@@ -34,13 +34,19 @@ func (s *Subscriber) ExpectEcho(row any) error {
 }
 
 // CancelEcho takes one call of [Subscriber.ExpectEcho] for the row back: the
-// write did not come about. Without one it does nothing.
+// write did not come about, or changed nothing. If somebody else's change has
+// been taken for the echo meanwhile, its event comes again, as news. Without a
+// call of ExpectEcho, or a minute after it, it does nothing.
 func (s *Subscriber) CancelEcho(row any) error {
 	id, err := s.client.rowOf(row)
 	if err != nil {
 		return fmt.Errorf("cancel echo: %w", err)
 	}
-	s.own.echoes.cancel(id)
+	if ev := s.own.echoes.cancel(id); ev != nil {
+		// It was somebody else's change after all: told again, as news.
+		ev.Position = Position{Epoch: s.client.epoch.Load(), Seq: s.client.clock.Advance(1)}
+		s.queue.push(ev, rowID{})
+	}
 	return nil
 }
 
@@ -90,8 +96,9 @@ func (s *Subscriber) settle(e *Event) {
 		t := s.client.schema.index.Table(e.Table)
 		was, hadOld := t.KeyOf(0, e.Old)
 		now, hasNew := t.KeyOf(0, e.New)
-		if hasNew && s.own.echoes.take(rowID{e.Table, now}, e.joined+1) ||
-			hadOld && (!hasNew || was != now) && s.own.echoes.take(rowID{e.Table, was}, e.joined+1) {
+		told := *e
+		if hasNew && s.own.echoes.take(rowID{e.Table, now}, e.joined+1, &told) ||
+			hadOld && (!hasNew || was != now) && s.own.echoes.take(rowID{e.Table, was}, e.joined+1, &told) {
 			e.echoTo = s
 		}
 	}
@@ -101,8 +108,16 @@ func (s *Subscriber) settle(e *Event) {
 type echoes struct {
 	mu sync.Mutex
 	// due says when each is given up, the earliest first.
-	due   map[rowID][]time.Time
+	due map[rowID][]time.Time
+	// taken is the last event of each row that was taken for an echo.
+	taken map[rowID]takenEcho
 	swept time.Time
+}
+
+// takenEcho is an event that was taken for an echo, until it is forgotten.
+type takenEcho struct {
+	event *Event
+	until time.Time
 }
 
 // none reports whether nothing is expected.
@@ -120,24 +135,41 @@ func (e *echoes) expect(row rowID) {
 	}
 	e.sweep()
 	e.due[row] = append(e.current(row), time.Now().Add(echoTime))
+	delete(e.taken, row) // what was taken before was an echo
 }
 
-// cancel takes back the newest.
-func (e *echoes) cancel(row rowID) {
+// cancel takes back the newest. If it has been taken already, cancel returns the
+// event that was taken for it.
+func (e *echoes) cancel(row rowID) *Event {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if due := e.current(row); len(due) > 0 {
 		e.set(row, due[:len(due)-1])
+		return nil
 	}
+	taken, ok := e.taken[row]
+	delete(e.taken, row)
+	if !ok || !taken.until.After(time.Now()) {
+		return nil
+	}
+	return taken.event
 }
 
-// take takes the earliest n of a row, and reports whether there were as many.
-func (e *echoes) take(row rowID, n int) bool {
+// take takes the earliest n of a row, and reports whether there were as many, so
+// that the event is an echo.
+func (e *echoes) take(row rowID, n int, event *Event) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	due := e.current(row)
 	e.set(row, due[min(n, len(due)):])
-	return n <= len(due)
+	if n > len(due) {
+		return false
+	}
+	if e.taken == nil {
+		e.taken = map[rowID]takenEcho{}
+	}
+	e.taken[row] = takenEcho{event, time.Now().Add(echoTime)}
+	return true
 }
 
 // forget gives up what is expected of a table, or of all if it is nil: changes
@@ -179,5 +211,10 @@ func (e *echoes) sweep() {
 	e.swept = now
 	for row := range e.due {
 		e.set(row, e.current(row))
+	}
+	for row, taken := range e.taken {
+		if !taken.until.After(now) {
+			delete(e.taken, row)
+		}
 	}
 }

@@ -21,17 +21,17 @@ func TestEchoesEnd(t *testing.T) {
 		e.expect(a)
 		e.expect(a)
 		time.Sleep(echoTime/2 - time.Nanosecond)
-		if !e.take(a, 1) {
+		if !e.take(a, 1, &Event{}) {
 			t.Error("given up before its time")
 		}
 		e.cancel(a)
 		time.Sleep(time.Nanosecond)
-		if !e.take(a, 1) || e.take(a, 1) || !e.none() {
+		if !e.take(a, 1, &Event{}) || e.take(a, 1, &Event{}) || !e.none() {
 			t.Error("of two that were left one was taken back, one not")
 		}
 		e.expect(a)
 		time.Sleep(echoTime)
-		if e.take(a, 1) {
+		if e.take(a, 1, &Event{}) {
 			t.Error("expected after its time")
 		}
 		// An hour of writes whose events never come.
@@ -52,7 +52,7 @@ func TestEchoesForget(t *testing.T) {
 	e.expect(rowID{x, "1"})
 	e.expect(rowID{y, "1"})
 	e.forget(x)
-	if e.take(rowID{x, "1"}, 1) || e.none() {
+	if e.take(rowID{x, "1"}, 1, &Event{}) || e.none() {
 		t.Error("the Reset of a table did not end what was expected of it alone")
 	}
 	e.forget(nil)

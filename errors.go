@@ -18,6 +18,9 @@ var (
 	ErrReset = errors.New("rowsync: changes may have been missed: load the value again")
 )
 
+// errNoSubscriber comes back where a nil Subscriber was passed.
+var errNoSubscriber = errors.New("no Subscriber: pass one that Client.NewSubscriber returned")
+
 // ModelError is a mistake in the description of a model: it names the type and
 // the field and says how to mend it.
 type ModelError = model.ModelError

@@ -263,6 +263,14 @@ func TestB07WhoFollows(t *testing.T) {
 			}
 		}
 	}
+	live, err := rowsync.Query[Post](t.Context(), client, rowsync.Select{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer live.Close()
+	if followed, err := client.Subscriptions(Post{ID: 3}); err != nil || len(followed) != 2 || followed[0].Subscriber != nil && followed[1].Subscriber != nil {
+		t.Errorf("with a Live %v follow, %v", followed, err)
+	}
 	list := []Post{{ID: 1}, {ID: 2}}
 	if is, err := rows.Subscribed(list); err != nil || is {
 		t.Errorf("a list of which one row is followed: %v, %v", is, err)

@@ -27,8 +27,9 @@ func (s *Subscriber) Subscribed(what any) (bool, error) {
 	return len(asked) > 0, nil
 }
 
-// Followed is a Subscriber that hears of changes to something.
+// Followed is a Subscriber, or a Live, that hears of changes to something.
 type Followed struct {
+	// Subscriber is nil where a Live follows: its Subscriber is its own.
 	Subscriber *Subscriber
 	// With names the associations that the Subscriber's values of the row's
 	// model are held with; nil for a Target, and for a row that is followed in
@@ -38,7 +39,8 @@ type Followed struct {
 
 // Subscriptions returns who hears of changes to what, which is as for
 // [Subscriber.Subscribed]; of a list or map, those who hear of any of its rows.
-// Each Subscriber is there once, in no order; those of Live values are among them.
+// Each Subscriber, and each value that a Live maintains, is there once, in no
+// order.
 func (c *Client) Subscriptions(what any) ([]Followed, error) {
 	asked, err := c.asked(what)
 	if err != nil {
@@ -50,7 +52,11 @@ func (c *Client) Subscriptions(what any) ([]Followed, error) {
 		for _, f := range a.followers(c.schema.index) {
 			if !seen[f] {
 				seen[f] = true
-				out = append(out, Followed{Subscriber: f, With: f.pathsOf(a.model)})
+				followed := Followed{Subscriber: f, With: f.pathsOf(a.model)}
+				if f.cfg.ofLive {
+					followed.Subscriber = nil
+				}
+				out = append(out, followed)
 			}
 		}
 	}

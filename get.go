@@ -20,6 +20,9 @@ import (
 //
 // For an event that is a Reset, the error is [ErrReset].
 func Get[T any](ctx context.Context, sub *Subscriber, ev Event, paths ...string) (*T, error) {
+	if sub == nil {
+		return nil, errNoSubscriber
+	}
 	v, err := sub.get(ctx, reflect.TypeFor[T](), &ev, paths)
 	if err != nil || !v.IsValid() {
 		return nil, err

@@ -23,6 +23,9 @@ import (
 // An error of load is returned as it is, and sub then follows what it did before.
 func Load[T any](ctx context.Context, sub *Subscriber, load func(ctx context.Context) (T, error), opts ...SubscribeOption) (T, error) {
 	var none T
+	if sub == nil {
+		return none, errNoSubscriber
+	}
 	if load == nil {
 		return none, errors.New("load: no load function")
 	}
@@ -30,13 +33,19 @@ func Load[T any](ctx context.Context, sub *Subscriber, load func(ctx context.Con
 	if err != nil {
 		return none, fmt.Errorf("load: %w", err)
 	}
-	r, err := sub.root(v.elem, subscribeConfigOf(opts), func(r *root) { r.loaded = true })
+	// What is held now is held as it is until the load has succeeded.
+	known, err := sub.root(v.elem, subscribeConfig{}, func(*root) {})
 	if err != nil {
+		return none, fmt.Errorf("load: %w", err)
+	}
+	cfg, next := subscribeConfigOf(opts), *known
+	next.load()
+	if err := next.grow(sub.client, v.model, cfg); err != nil {
 		return none, fmt.Errorf("load: %w", err)
 	}
 	value := none
 	v.value = reflect.ValueOf(&value).Elem()
-	seen, err := sub.whileFollowing(ctx, r, func() (reflect.Value, error) {
+	seen, err := sub.whileFollowing(ctx, &next, func() (reflect.Value, error) {
 		var err error
 		value, err = load(ctx)
 		return v.value, err
@@ -45,6 +54,10 @@ func Load[T any](ctx context.Context, sub *Subscriber, load func(ctx context.Con
 		return none, err
 	}
 	v.value.Set(seen)
+	r, err := sub.root(v.elem, cfg, (*root).load)
+	if err != nil {
+		return none, fmt.Errorf("load: %w", err)
+	}
 	if err := sub.hold(r, v.rows()); err != nil {
 		return none, fmt.Errorf("load: %w", err)
 	}

@@ -59,6 +59,7 @@ func newLive(ctx context.Context, c *Client, t reflect.Type, cfg liveConfig, pla
 		return nil, err
 	}
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
+	cfg.ofLive = true
 	l := &live{
 		client: c, sub: c.newSubscriber(run, cfg.subscriberConfig, stop), plan: plan, log: c.log,
 		ctx: run, stop: stop, done: make(chan struct{}),

@@ -22,6 +22,9 @@ import (
 //	…
 //	err = rowsync.Preload(ctx, client, posts, "Tags", "Author")
 func Preload(ctx context.Context, c *Client, rows any, paths ...string) error {
+	if c == nil {
+		return errors.New("preload: no Client: pass the one that Open returned")
+	}
 	if err := c.preload(ctx, rows, paths); err != nil {
 		return fmt.Errorf("preload: %w", err)
 	}

@@ -196,6 +196,6 @@ func (q *queue) close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.closed = true
-	q.waiting, q.pending = nil, nil
+	q.waiting, q.head, q.pending = nil, 0, nil
 	q.signal()
 }

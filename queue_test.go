@@ -230,3 +230,18 @@ func TestQueueReachedRandom(t *testing.T) {
 		}
 	}
 }
+
+// TestQueueClosedHalfTaken: a Sync that is under way looks ahead also when its
+// Subscriber has just been closed, or its context has ended.
+func TestQueueClosedHalfTaken(t *testing.T) {
+	q := newQueue(100)
+	for i := range 10 {
+		q.push(change(Inserted, uint64(i+1), "", fmt.Sprint(i)), rowID{})
+	}
+	q.take(1)
+	q.close()
+	if events := q.peek(10); len(events) > 0 {
+		t.Errorf("%d events wait in a closed queue", len(events))
+	}
+	q.reached(nil)
+}

@@ -405,7 +405,15 @@ type sqlKey struct{}
 
 // afterQuery calls a function after each query, once it is set.
 type afterQuery struct {
-	f atomic.Pointer[func(sql string)]
+	f       atomic.Pointer[func(sql string)]
+	running sync.RWMutex // held for reading while f runs
+}
+
+// rest ends calling f, and waits for calls that run.
+func (a *afterQuery) rest() {
+	a.f.Store(nil)
+	a.running.Lock()
+	defer a.running.Unlock()
 }
 
 func (*afterQuery) TraceQueryStart(ctx context.Context, _ *pgx.Conn, d pgx.TraceQueryStartData) context.Context {
@@ -413,8 +421,12 @@ func (*afterQuery) TraceQueryStart(ctx context.Context, _ *pgx.Conn, d pgx.Trace
 }
 
 func (a *afterQuery) TraceQueryEnd(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryEndData) {
-	if sql, ok := ctx.Value(sqlKey{}).(string); ok && a.f.Load() != nil {
-		(*a.f.Load())(sql)
+	a.running.RLock()
+	defer a.running.RUnlock()
+	if f := a.f.Load(); f != nil {
+		if sql, ok := ctx.Value(sqlKey{}).(string); ok {
+			(*f)(sql)
+		}
 	}
 }
 

@@ -1,11 +1,13 @@
 package rowsync
 
 import (
+	"maps"
 	"reflect"
 	"slices"
 
 	"github.com/rowsync/rowsync/internal/graph"
 	"github.com/rowsync/rowsync/internal/mapper"
+	"github.com/rowsync/rowsync/internal/route"
 	"github.com/rowsync/rowsync/model"
 )
 
@@ -30,6 +32,15 @@ type root struct {
 // left one of them may still be in another.
 func (r *root) single() bool {
 	return !r.shared && (r.subscribed == 0 || r.subscribed == 1 && !r.loaded)
+}
+
+// load notes that there is a value by Load. If it takes the place of another, the
+// associations of that are held no more.
+func (r *root) load() {
+	if r.loaded && r.single() {
+		r.paths, r.plan = nil, nil
+	}
+	r.loaded = true
 }
 
 // root returns what the Subscriber follows of a type's model, with paths added
@@ -65,25 +76,8 @@ func (r *root) grow(client *Client, m *model.Model, c subscribeConfig) error {
 	if err != nil {
 		return err
 	}
-	for t, more := range c.each {
-		each, err := modelOf(client.opts.Models, t)
-		if err != nil {
-			return err
-		}
-		if _, err := each.Tree(more...); err != nil {
-			return err
-		}
-		if each == m {
-			paths = append(paths, more...)
-		}
-		for path, b := range tree.All() {
-			if b.Association.Target != each {
-				continue
-			}
-			for _, p := range more {
-				paths = append(paths, path+"."+p)
-			}
-		}
+	if paths, err = withEach(client.opts.Models, tree, paths, c.each); err != nil {
+		return err
 	}
 	if tree, err = m.Tree(paths...); err != nil {
 		return err
@@ -101,6 +95,48 @@ func (r *root) grow(client *Client, m *model.Model, c subscribeConfig) error {
 	return err
 }
 
+// withEach adds to paths of a tree those that each names for models that are in it,
+// or come into it so. Below what it added for a model, it adds nothing for that
+// model again: rows that refer to one another would have no end.
+func withEach(models *model.Registry, tree *model.Tree, paths []string, each map[reflect.Type][]string) ([]string, error) {
+	more := map[*model.Model][]string{}
+	for t, named := range each {
+		m, err := modelOf(models, t)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := m.Tree(named...); err != nil {
+			return nil, err
+		}
+		more[m] = named
+	}
+	type place struct {
+		path string // "" at the root, or ends in a dot
+		of   *model.Model
+		done []*model.Model // what was added for on the way here
+	}
+	todo := []place{{of: tree.Model}}
+	for path, b := range tree.All() {
+		todo = append(todo, place{path: path + ".", of: b.Association.Target})
+	}
+	for len(todo) > 0 {
+		p := todo[0]
+		todo = todo[1:]
+		if len(more[p.of]) == 0 || slices.Contains(p.done, p.of) {
+			continue
+		}
+		below, err := p.of.Tree(more[p.of]...)
+		if err != nil {
+			return nil, err
+		}
+		for path, b := range below.All() {
+			paths = append(paths, p.path+path)
+			todo = append(todo, place{p.path + path + ".", b.Association.Target, append(slices.Clone(p.done), p.of)})
+		}
+	}
+	return paths, nil
+}
+
 // hold notes the rows at the top of a value that came by Subscribe or Load: one
 // that takes the place of what was held by Load before, or one more.
 func (s *Subscriber) hold(r *root, rows []reflect.Value) error {
@@ -112,8 +148,7 @@ func (s *Subscriber) hold(r *root, rows []reflect.Value) error {
 	return s.keep(r, nil, rows)
 }
 
-// keep notes that rows took the place of held at the top of a value, and what
-// the root now follows.
+// keep notes that rows took the place of held at the top of a value.
 func (s *Subscriber) keep(r *root, held, rows []reflect.Value) error {
 	for len(held) > 0 && len(rows) > 0 && graph.Same(held[:1], rows[:1]) {
 		held, rows = held[1:], rows[1:] // noted before
@@ -146,15 +181,31 @@ func (s *Subscriber) keep(r *root, held, rows []reflect.Value) error {
 	for i, k := range keys {
 		r.rows[k] = rows[i]
 	}
-	if r.single() {
-		for _, k := range left {
-			delete(r.rows, k)
+	for _, k := range left {
+		delete(r.rows, k) // there is no such row in the database, for any value
+	}
+	return nil
+}
+
+// leave ends following what left one of the root's values, which now has n rows,
+// unless another of them needs it.
+func (s *Subscriber) leave(r *root, items []route.Item, n int) error {
+	if len(items) == 0 || r.shared {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	needed := map[route.Item]struct{}{}
+	if len(r.rows) > n {
+		var err error
+		if needed, err = itemsOf(r.plan, slices.Collect(maps.Values(r.rows))); err != nil {
+			return err
 		}
 	}
-	if known := s.roots[r.plan.Tree.Model]; known != nil && known.plan != r.plan {
-		wider := *known // others read the one that is there
-		wider.paths, wider.plan = r.paths, r.plan
-		s.roots[r.plan.Tree.Model] = &wider
+	for _, it := range items {
+		if _, needs := needed[it]; !needs {
+			s.drop(r.holder, it)
+		}
 	}
 	return nil
 }

@@ -171,6 +171,12 @@ func (b *blueprint) bind(ctx context.Context, db load.Querier, clock *load.Clock
 		return s, err
 	}
 	associations := slices.Collect(maps.Keys(b.associations))
+	for _, a := range associations {
+		errs = append(errs, loose(a, found))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return s, err
+	}
 	if s.loader, err = load.New(db, mappers, associations, clock, opts); err != nil {
 		return s, err
 	}
@@ -180,6 +186,33 @@ func (b *blueprint) bind(ctx context.Context, db load.Querier, clock *load.Clock
 	}
 	s.plans = &graph.Schema{Index: s.index, Mappers: mappers, Loader: s.loader, Table: s.table}
 	return s, nil
+}
+
+// loose returns an error for an association by columns that PostgreSQL compares
+// otherwise than by their text: changes are routed by text.
+func loose(a *model.Association, found map[catalog.Name]*catalog.Table) error {
+	if a.Kind == model.Through {
+		return nil // its steps are associations themselves
+	}
+	by := map[catalog.Name][]string{}
+	add := func(name catalog.Name, columns []string) { by[name] = append(by[name], columns...) }
+	add(tableName(a.Owner), columnNames(a.OwnerColumns))
+	add(tableName(a.Target), columnNames(a.TargetColumns))
+	if a.Join != nil {
+		add(catalog.Name{Schema: a.Join.Schema, Table: a.Join.Table}, slices.Concat(a.Join.OwnerColumns, a.Join.TargetColumns))
+	}
+	for name, columns := range by {
+		for _, c := range columns {
+			if t := found[name]; t != nil && t.Column(c) != nil && t.Column(c).Loose {
+				return &ModelError{
+					Type: a.Owner.Type.String(), Field: a.Name,
+					Problem: fmt.Sprintf("column %q of table %s has a nondeterministic collation, by which texts that differ can be equal", c, name),
+					Mend:    "give the column a deterministic collation, or the type citext, or leave the association out",
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // check runs the statement of each association once, for no owner, so that a

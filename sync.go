@@ -25,16 +25,17 @@ import (
 // was told to follow by [Subscriber.SubscribeTo], by its key or with all of its
 // model, is added to a list or map that lacks it, and takes the place of a nil;
 // a nil of type any becomes a pointer to it. A single value whose row is gone
-// stays as it is.
+// stays as it is, and takes the row in again if one with its key is inserted.
 //
 // An event of sub's own write is passed over, see [Subscriber.ShouldUpdate] and
 // [Force]. With the options [With] and [WithModel] the value is held with further
 // associations from then on: those of rows that are in it already are read now,
-// and rows that arrive bring theirs.
+// and rows that arrive bring theirs. Other values of the model that sub holds are
+// not filled: load those again.
 //
-// A row that leaves the value is followed no more, unless sub subscribed to
-// several values of the model. So give Sync whole values as they were loaded or
-// subscribed, not parts of one.
+// What leaves the value is followed no more, unless another value of the model
+// needs it. So give each event to all values that sub holds, and to whole values
+// as they were loaded or subscribed, not to parts of one.
 //
 // For an event that is a Reset, value comes back with [ErrReset]. If rows cannot
 // be loaded, value comes back unchanged with the error; Sync may be called
@@ -45,6 +46,9 @@ import (
 func Sync[T any](ctx context.Context, sub *Subscriber, value T, ev Event, opts ...SyncOption) (T, error) {
 	if ev.Reset != nil {
 		return value, ErrReset
+	}
+	if sub == nil {
+		return value, errNoSubscriber
 	}
 	held := reflect.ValueOf(&value).Elem()
 	v, err := sub.viewFor(held, &ev)
@@ -97,8 +101,11 @@ func (s *Subscriber) sync(ctx context.Context, v view, events []*Event, cfg sync
 		r = &wider
 	}
 	h := s.host(r)
+	var left []route.Item
+	h.Unfollow = func(it route.Item) { left = append(left, it) }
 	h.Ahead = func() []graph.Change { return s.client.changesOf(s.queue.peek(burst)) }
 	h.Fill = r.plan.Added(before.plan)
+	h.Single = !v.list()
 	if v.list() || v.value.IsZero() {
 		h.Admit = h.Hidden.Has // what was hidden comes back
 		if !cfg.heldOnly {
@@ -111,13 +118,22 @@ func (s *Subscriber) sync(ctx context.Context, v view, events []*Event, cfg sync
 		return reflect.Value{}, err
 	}
 	s.reach(events)
+	if r != before {
+		// Also if nothing came of it yet: rows that arrive later bring theirs.
+		if _, err := s.root(v.elem, cfg.subscribeConfig, func(*root) {}); err != nil {
+			return reflect.Value{}, err
+		}
+	}
 	if !v.list() && len(rows) > 1 {
 		rows = rows[:1]
 	}
-	if graph.Same(rows, held) {
+	if graph.Same(rows, held) || h.Single && len(rows) == 0 {
 		return reflect.Value{}, nil
 	}
-	return v.with(rows), s.keep(r, held, rows)
+	if err := s.keep(r, held, rows); err != nil {
+		return reflect.Value{}, err
+	}
+	return v.with(rows), s.leave(r, left, len(rows))
 }
 
 // admits says which rows of a root's model, if they exist, belong into a list:
@@ -151,7 +167,7 @@ func (s *Subscriber) host(r *root) *graph.Host {
 			return s.follow(r.holder, it, since)
 		},
 		Unfollow: func(it route.Item) {
-			if r.single() {
+			if !r.shared {
 				s.unfollow(r.holder, it)
 			}
 		},

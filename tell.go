@@ -17,7 +17,7 @@ func (s *Subscriber) tell(ctx context.Context, ev *Event) bool {
 	if ev.Reset != nil || !s.cfg.guarded() {
 		return true
 	}
-	seen, err := s.seesEvent(ctx, ev)
+	seen, some, err := s.seesEvent(ctx, ev)
 	if err == nil && ctx.Err() != nil {
 		err = context.Cause(ctx) // the function may have said no for just that
 	}
@@ -33,7 +33,7 @@ func (s *Subscriber) tell(ctx context.Context, ev *Event) bool {
 	case seen:
 		redact(ev, ev.Op, ev.New) // whether it could be seen before, nobody can know
 		return true
-	case s.concerns(ev):
+	case s.concerns(ev), some && s.followsAll(ev):
 		redact(ev, Deleted, nil)
 		return true
 	}
@@ -41,32 +41,50 @@ func (s *Subscriber) tell(ctx context.Context, ev *Event) bool {
 }
 
 // seesEvent decides whether the Subscriber may see what an event tells. If its
-// table has several models, each must say yes.
-func (s *Subscriber) seesEvent(ctx context.Context, ev *Event) (bool, error) {
+// table has several models, each must say yes; some says that one of them did.
+func (s *Subscriber) seesEvent(ctx context.Context, ev *Event) (all, some bool, err error) {
 	models := s.client.schema.modelsOf(ev.Table)
 	if len(models) == 0 {
 		// A join table's rows are what values need of it, and no more than keys.
 		if s.concerns(ev) {
-			return true, nil
+			return true, true, nil
 		}
-		return s.cfg.authorize != nil && s.sees(ctx, nil, reflect.Value{}, ev), nil
+		yes := s.cfg.authorize != nil && s.sees(ctx, nil, reflect.Value{}, ev)
+		return yes, yes, nil
 	}
+	all = true
 	for _, m := range models {
 		row := reflect.Value{}
 		if ev.New != nil {
 			found, ok, err := s.rowOf(ctx, m, ev)
-			if err != nil || !ok {
-				return false, err
+			if err != nil {
+				return false, false, err
 			}
-			if row = found.Value; !found.Exists() && s.cfg.scope != nil {
-				return false, nil
+			if row = found.Value; !ok || !found.Exists() && s.cfg.scope != nil {
+				all = false
+				continue
 			}
 		}
-		if !s.sees(ctx, m, row, ev) {
-			return false, nil
+		if s.sees(ctx, m, row, ev) {
+			some = true
+		} else {
+			all = false
 		}
 	}
-	return true, nil
+	return all, some, nil
+}
+
+// followsAll reports whether a value of the Subscriber's follows the event's
+// table as a whole, for rows that may come to be seen: one that may be seen as
+// another model's may be such a row.
+func (s *Subscriber) followsAll(ev *Event) bool {
+	if ev.Label != "" {
+		return false
+	}
+	t := s.client.schema.index.Table(ev.Table)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.claims[route.Item{Table: t, Lookup: route.WholeTable}] != 0
 }
 
 // rowOf reads the row that an event is about, as it is now. It is false if the

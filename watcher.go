@@ -55,7 +55,7 @@ type modelWatcher struct {
 	typ    reflect.Type
 	paths  []string
 	extra  []string
-	prefix string
+	prefix *string
 }
 
 func (w *modelWatcher) draw(b *blueprint) error {
@@ -74,7 +74,7 @@ func (w *modelWatcher) draw(b *blueprint) error {
 			*extra = append(*extra, column)
 		}
 	}
-	if w.prefix != "" {
+	if w.prefix != nil {
 		return w.drawLabelled(b, tree)
 	}
 	return nil
@@ -96,11 +96,11 @@ func (w *modelWatcher) drawLabelled(b *blueprint, tree *model.Tree) error {
 		if m == tree.Model {
 			extra = append(extra, w.extra...)
 		}
-		errs = append(errs, b.addLabelled(w.prefix, name, Watch{Model: reflect.Zero(m.Type).Interface(), ExtraColumns: extra}))
+		errs = append(errs, b.addLabelled(*w.prefix, name, Watch{Model: reflect.Zero(m.Type).Interface(), ExtraColumns: extra}))
 	}
 	for _, a := range tree.Joins() {
 		name := catalog.Name{Schema: a.Join.Schema, Table: a.Join.Table}
-		errs = append(errs, b.addLabelled(w.prefix, name, Watch{Schema: name.Schema, Table: name.Table}))
+		errs = append(errs, b.addLabelled(*w.prefix, name, Watch{Schema: name.Schema, Table: name.Table}))
 	}
 	return errors.Join(errs...)
 }
@@ -155,12 +155,15 @@ func (c Columns) watch(w *modelWatcher) { w.extra = append(w.extra, c...) }
 type LabelPrefix string
 
 // Labelled makes [WatchModel] tell of each table on its paths by a label too:
-// the prefix and the table's name, such as "blog.posts", with the table's schema
+// the prefix, which may be "", and the table's name, such as "blog.posts", with the table's schema
 // before the name unless it is public. Follow it with [Label]. The columns by
 // which the associations find their rows travel with it.
 func Labelled(prefix string) LabelPrefix { return LabelPrefix(prefix) }
 
-func (p LabelPrefix) watch(w *modelWatcher) { w.prefix = string(p) }
+func (p LabelPrefix) watch(w *modelWatcher) {
+	prefix := string(p)
+	w.prefix = &prefix
+}
 
 // modelOf returns the model of a type parameter, which must be the struct type
 // itself.

@@ -44,6 +44,8 @@ type subscriberConfig struct {
 	origin    string
 	authorize authorizeOption // nil: every row may be seen
 	scope     *Scope          // nil: that of the pool's role
+	// ofLive says that the Subscriber is a Live's own.
+	ofLive bool
 }
 
 // ModelPaths names associations of one model; see [WithModel].

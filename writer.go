@@ -165,9 +165,10 @@ func (w *Writer) CopyFrom(ctx context.Context, table pgx.Identifier, columns []s
 }
 
 // plain reports whether a statement can be sent in a batch, which takes one
-// statement for each of its entries, and no options of pgx.
+// statement for each of its entries, none that is empty (pgx panics, and the
+// connection stays taken), and no options of pgx.
 func plain(sql string, args []any) bool {
-	if strings.Contains(sql, ";") {
+	if sql == "" || strings.Contains(sql, ";") {
 		return false
 	}
 	for _, arg := range args {

@@ -35,6 +35,9 @@ type Column struct {
 	NotNull  bool
 	// Refers says that a foreign key of the table includes the column.
 	Refers bool
+	// Loose says that the column's collation calls texts equal that differ in
+	// their bytes (https://www.postgresql.org/docs/current/collation.html).
+	Loose bool
 }
 
 // Table is one relation.
@@ -76,7 +79,8 @@ select n.nspname, c.relname, c.oid, c.relkind::text, c.relpersistence::text,
        base.oid, base.typname, ty.typtype::text, a.attnotnull,
        exists (select from pg_catalog.pg_constraint k where k.conrelid = c.oid and k.contype = 'f' and a.attnum = any(k.conkey)),
        case when array_position(i.indkey::int2[], a.attnum) < i.indnkeyatts
-            then array_position(i.indkey::int2[], a.attnum) else -1 end
+            then array_position(i.indkey::int2[], a.attnum) else -1 end,
+       exists (select from pg_catalog.pg_collation l where l.oid = a.attcollation and not l.collisdeterministic)
 from unnest($1::text[], $2::text[]) as want(schema, tab)
 join pg_catalog.pg_namespace n on n.nspname = want.schema
 join pg_catalog.pg_class c on c.relnamespace = n.oid and c.relname = want.tab and c.relkind in ('r','p','v','m','f')
@@ -117,7 +121,7 @@ func Load(ctx context.Context, db Querier, names []Name) (map[Name]*Table, error
 			place             int
 		)
 		if err := rows.Scan(&name.Schema, &name.Table, &oid, &kind, &persistence,
-			&col.Name, &col.Type, &col.OID, &col.Base, &typeKind, &col.NotNull, &col.Refers, &place); err != nil {
+			&col.Name, &col.Type, &col.OID, &col.Base, &typeKind, &col.NotNull, &col.Refers, &place, &col.Loose); err != nil {
 			return nil, fmt.Errorf("read catalog: %w", err)
 		}
 		col.TypeKind = typeKind[0]

@@ -106,6 +106,12 @@ func (f *facts) changedRows(n *Node) []changed {
 	return out
 }
 
+// appeared reports whether the changes say of a row that it may be another one
+// than before with its key.
+func (f *facts) appeared(n *Node, k mapper.Key) bool {
+	return slices.ContainsFunc(f.changedRows(n), func(c changed) bool { return c.key == k && c.appeared })
+}
+
 // keysOf returns the keys that a row has had, each once.
 func keysOf(n *Node, rows []capture.Row) []mapper.Key {
 	var keys []mapper.Key

@@ -55,6 +55,9 @@ type Host struct {
 	// Admit says whether a row of the root's model that exists and is not in
 	// the list belongs there.
 	Admit func(key mapper.Key) bool
+	// Single says that the root is one value, which stays as it is, followed
+	// still, when its row is gone: the row may come back.
+	Single bool
 	// Order, if not nil, is exactly what the root list holds, in order; Admit
 	// is then not asked.
 	Order []mapper.Key
@@ -99,7 +102,11 @@ func (n *Node) Reconcile(ctx context.Context, h *Host, root []reflect.Value, cha
 		for _, u := range r.used {
 			r.Saw(u.pos)
 		}
-		return out, r.unfollowGone(n, out, r.settleHidden(n))
+		released := r.settleHidden(n)
+		if r.Single && len(out) == 0 {
+			return out, nil
+		}
+		return out, r.unfollowGone(n, out, released)
 	}
 }
 
@@ -145,7 +152,7 @@ func (r *run) root(n *Node, held []reflect.Value) ([]reflect.Value, error) {
 		}
 		var now reflect.Value
 		var alive bool
-		if r.Hidden.Has(k) {
+		if r.Hidden.Has(k) || r.Single && r.appeared(n, k) {
 			// A single value goes on to show it as it was before. Nothing of
 			// it was brought up to date since, so it must be read anew.
 			if now, alive = r.comeBack(n, k); !alive {

@@ -138,7 +138,11 @@ func (l *Loader) Keys(ctx context.Context, m *model.Model, clause string, args [
 	defer cancel()
 	b := l.mappers[m]
 	l.counts.statements.Add(1)
-	rows, err := l.db.Query(ctx, fmt.Sprintf("select %s from %s t %s", columnList(m.Key), tableOf(m), clause), args...)
+	// The clause stands behind the same list of columns as in Select, for ORDER BY
+	// may name one by its position in it
+	// (https://www.postgresql.org/docs/current/queries-order.html).
+	sql := fmt.Sprintf("select %s from (select %s from %s t %s) t", columnList(m.Key), columnList(m.Columns), tableOf(m), clause)
+	rows, err := l.db.Query(ctx, sql, args...)
 	if err != nil {
 		return nil, fmt.Errorf("load keys of %s: %w", m, err)
 	}
