@@ -41,9 +41,9 @@ test-matrix: ## Test every module on PostgreSQL 13 to 18 (MAJORS='13 18')
 	done; \
 	[ -z "$$failed" ] || { echo "failed on PostgreSQL$$failed" >&2; exit 1; }
 
-soak: ## Run the oracle tests for long (SOAK=20m)
+soak: ## Run the oracle tests for long, all at once (SOAK=20m; ROWSYNC_SEED says where seeds begin)
 	@scripts/require.sh go postgresql $(if $(RACE),cc)
-	@ROWSYNC_SOAK=$(SOAK) scripts/each-module.sh "$(MODULES)" go test $(RACE) -count=1 -run Oracle -timeout 0 ./...
+	@ROWSYNC_SOAK=$(SOAK) scripts/each-module.sh "$(MODULES)" go test $(RACE) -count=1 -parallel 8 -v -run Oracle -timeout 0 ./...
 
 bench: ## Run the benchmarks
 	@scripts/require.sh go postgresql
