@@ -187,3 +187,22 @@ func TestAddRefusesWhatIsNotWhole(t *testing.T) {
 		t.Error("nil was taken over")
 	}
 }
+
+// TestAddUnevenJoin: the two sides of a join table may have different numbers of
+// columns; each must fit its own end.
+func TestAddUnevenJoin(t *testing.T) {
+	shop, good := adapted()
+	extra := &model.Column{Name: "code2", Field: "Code", Index: []int{0}, Type: reflect.TypeFor[string](), Pos: 1}
+	good.Columns = append(good.Columns, extra)
+	good.Associations = nil
+	a := shop.Associations[0]
+	a.TargetColumns = []*model.Column{good.Key[0], extra}
+	a.Join.TargetColumns = []string{"good", "good2"}
+	if err := model.NewRegistry().Add(shop); err != nil {
+		t.Errorf("a join table with one and two columns: %v", err)
+	}
+	a.Join.TargetColumns = []string{"good"}
+	if err := model.NewRegistry().Add(shop); err == nil || !strings.Contains(err.Error(), "Join is not whole") {
+		t.Errorf("a join table that lacks a column: %v", err)
+	}
+}

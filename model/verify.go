@@ -148,20 +148,20 @@ func verifyKind(a *Association) *ModelError {
 	if (a.Kind == BelongsTo || a.Kind == HasOne) == a.Many {
 		return fault("change Kind or the field", "%s does not go with Many %v", a.Kind, a.Many)
 	}
-	if len(a.OwnerColumns) == 0 || len(a.OwnerColumns) != len(a.TargetColumns) {
+	if len(a.OwnerColumns) == 0 || len(a.TargetColumns) == 0 || a.Kind != ManyToMany && len(a.OwnerColumns) != len(a.TargetColumns) {
 		return fault("set OwnerColumns and TargetColumns to pairs of columns", "OwnerColumns has %d columns, TargetColumns %d", len(a.OwnerColumns), len(a.TargetColumns))
 	}
-	for i := range a.OwnerColumns {
-		o, t := a.OwnerColumns[i], a.TargetColumns[i]
-		if o == nil || t == nil || !slices.Contains(a.Owner.Columns, o) || !slices.Contains(a.Target.Columns, t) {
-			return fault("take them from the models' Columns", "OwnerColumns or TargetColumns has a column that its model has not")
-		}
+	strange := func(of *Model, columns []*Column) bool {
+		return slices.ContainsFunc(columns, func(c *Column) bool { return c == nil || !slices.Contains(of.Columns, c) })
+	}
+	if strange(a.Owner, a.OwnerColumns) || strange(a.Target, a.TargetColumns) {
+		return fault("take them from the models' Columns", "OwnerColumns or TargetColumns has a column that its model has not")
 	}
 	if a.Kind != ManyToMany {
 		return nil
 	}
-	j, n := a.Join, len(a.OwnerColumns)
-	if j == nil || j.Schema == "" || j.Table == "" || len(j.OwnerColumns) != n || len(j.TargetColumns) != n {
+	j := a.Join
+	if j == nil || j.Schema == "" || j.Table == "" || len(j.OwnerColumns) != len(a.OwnerColumns) || len(j.TargetColumns) != len(a.TargetColumns) {
 		return fault("set Join with schema, table and one column for each of OwnerColumns and TargetColumns", "Join is not whole")
 	}
 	return nil
