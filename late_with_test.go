@@ -14,6 +14,7 @@ import (
 // had nothing yet to read an association of.
 func TestLateWithOfNothing(t *testing.T) {
 	open := func(t *testing.T, seed string) (*rowsync.Client, *database) {
+		t.Helper()
 		client, db := openWorld(t.Context(), t, rowsync.WatchModel[Post](rowsync.With("Tags", "Author")), rowsync.WatchModel[Person]())
 		db.exec("insert into tags values ('a', 'apple'); insert into people (name) values ('ada');" + seed)
 		settle(t, client, db)

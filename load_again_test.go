@@ -12,6 +12,7 @@ import (
 // alone, and after one that failed those that it had before.
 func TestLoadAgain(t *testing.T) {
 	open := func(t *testing.T) (*rowsync.Client, *database, *rowsync.Subscriber) {
+		t.Helper()
 		client, db := openWorld(t.Context(), t, rowsync.WatchModel[Post](rowsync.With("Tags")), rowsync.WatchModel[Person]())
 		db.exec("insert into posts (title) values ('one')")
 		settle(t, client, db)
@@ -22,6 +23,7 @@ func TestLoadAgain(t *testing.T) {
 		return client, db, sub
 	}
 	load := func(t *testing.T, client *rowsync.Client, sub *rowsync.Subscriber, with ...string) []*Post {
+		t.Helper()
 		v, err := rowsync.Load(t.Context(), sub, loadAll[Post](client, rowsync.Select{With: with}), rowsync.With(with...))
 		if err != nil {
 			t.Fatal(err)

@@ -409,11 +409,11 @@ type afterQuery struct {
 	running sync.RWMutex // held for reading while f runs
 }
 
-// rest ends calling f, and waits for calls that run.
+// rest ends calling f, once no call runs.
 func (a *afterQuery) rest() {
-	a.f.Store(nil)
 	a.running.Lock()
 	defer a.running.Unlock()
+	a.f.Store(nil)
 }
 
 func (*afterQuery) TraceQueryStart(ctx context.Context, _ *pgx.Conn, d pgx.TraceQueryStartData) context.Context {

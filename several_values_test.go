@@ -2,6 +2,7 @@ package rowsync_test
 
 import (
 	"context"
+	"slices"
 	"testing"
 
 	"github.com/rowsync/rowsync"
@@ -61,7 +62,7 @@ func TestSubscribedRowsAreLeft(t *testing.T) {
 		if _, err := sub.Subscribe(mine, rowsync.With("Tags")); err != nil {
 			t.Fatal(err)
 		}
-		posts = append(posts[:len(posts):len(posts)], mine)
+		posts = append(slices.Clip(posts), mine)
 		db.exec("delete from posts where id = $1", id)
 		if posts = syncAll(t, db, sub, posts); len(posts) != 1 {
 			t.Fatalf("got %s, want one post", show(posts))
