@@ -64,11 +64,21 @@ func (r *run) members(e *Edge, owner mapper.Key, held reflect.Value, was []refle
 			return nil, false, err
 		}
 		now, stays, err := r.row(n, row, k)
-		if err == nil && stays {
-			stays, err = r.belongs(e, owner, now, k)
-		}
 		if err != nil {
 			return nil, false, err
+		}
+		if stays && !isRow(now, row) {
+			if renamed, err := e.renamed(row, now); err != nil {
+				return nil, false, err
+			} else if renamed {
+				// Other join rows mean it now, and it is followed by what they hold.
+				return r.reread(e, owner, held, was)
+			}
+		}
+		if stays {
+			if stays, err = r.belongs(e, owner, now, k); err != nil {
+				return nil, false, err
+			}
 		}
 		if !stays {
 			left = true
@@ -124,6 +134,21 @@ func (r *run) belongs(e *Edge, owner mapper.Key, row reflect.Value, k mapper.Key
 	}
 	ref, ok, err := n.Mapper.KeyOf(row, a.TargetColumns)
 	return ok && ref == owner, err
+}
+
+// renamed reports whether a target of many to many, of the same key, is another
+// one to the join table than it was.
+func (e *Edge) renamed(row, now reflect.Value) (bool, error) {
+	a := e.association()
+	if a.Kind != model.ManyToMany || sameColumns(a.TargetColumns, a.Target.Key) {
+		return false, nil
+	}
+	was, had, err := e.Target.Mapper.KeyOf(row, a.TargetColumns)
+	if err != nil {
+		return false, err
+	}
+	is, has, err := e.Target.Mapper.KeyOf(now, a.TargetColumns)
+	return had != has || was != is, err
 }
 
 // first reports whether several rows may be an association's one row.
