@@ -7,8 +7,6 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/jackc/pgx/v5/pgxpool"
-
 	"github.com/rowsync/rowsync"
 	"github.com/rowsync/rowsync/pgtemp"
 )
@@ -92,17 +90,7 @@ func TestFaultStaleCacheAfterGap(t *testing.T) {
 func TestFaultCommittedWhileLoading(t *testing.T) {
 	url := pgtemp.Shared(t).Database(t, worldSQL)
 	db := &database{openPool(t.Context(), t, url), t}
-	config, err := pgxpool.ParseConfig(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	queried := &afterQuery{}
-	config.ConnConfig.Tracer = queried
-	pool, err := pgxpool.NewWithConfig(t.Context(), config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer pool.Close()
+	pool, queried := hookedPool(t, url)
 	q := rowsync.Select{With: []string{"Author.FavouriteTags", "Comments", "Tags", "HotTags"}}
 	client, err := rowsync.Open(t.Context(), pool, &rowsync.Options{Watchers: []rowsync.Watcher{rowsync.WatchModel[Post](rowsync.With(q.With...))}})
 	if err != nil {

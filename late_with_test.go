@@ -4,8 +4,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/jackc/pgx/v5/pgxpool"
-
 	"github.com/rowsync/rowsync"
 	"github.com/rowsync/rowsync/pgtemp"
 )
@@ -56,17 +54,7 @@ func TestSubscribeDuringSync(t *testing.T) {
 	ctx := t.Context()
 	url := pgtemp.Shared(t).Database(t, worldSQL)
 	db := &database{openPool(ctx, t, url), t}
-	config, err := pgxpool.ParseConfig(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	queried := &afterQuery{}
-	config.ConnConfig.Tracer = queried
-	pool, err := pgxpool.NewWithConfig(ctx, config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer pool.Close()
+	pool, queried := hookedPool(t, url)
 	client, err := rowsync.Open(ctx, pool, &rowsync.Options{
 		Watchers: []rowsync.Watcher{rowsync.WatchModel[Post](rowsync.With("Comments")), rowsync.WatchModel[Person]()},
 	})

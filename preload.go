@@ -15,7 +15,11 @@ import (
 //
 // rows is a pointer to a struct of a watched model, a slice of structs or of
 // pointers to them, or a map of pointers. A row that is in it twice is filled
-// twice. If an error comes back, some of the associations may be set.
+// twice. If an error comes back, some of the associations may be set. A path that
+// leads nowhere is a [*ModelError].
+//
+// It may be called from any goroutine, and the end of ctx ends the statement that
+// is under way; Options.LoadTimeout does not bound it.
 //
 //	rows, _ := db.Query(ctx, "select * from posts where …")
 //	posts, err := pgx.CollectRows(rows, pgx.RowToAddrOfStructByName[Post])

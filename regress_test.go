@@ -9,9 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
-
 	"github.com/rowsync/rowsync"
 	"github.com/rowsync/rowsync/capture"
 	"github.com/rowsync/rowsync/pgtemp"
@@ -401,52 +398,13 @@ func (s *scripted) tell(op rowsync.Op, table, id string) {
 	s.sink.Deliver([]rowsync.Change{c})
 }
 
-type sqlKey struct{}
-
-// afterQuery calls a function after each query, once it is set.
-type afterQuery struct {
-	f       atomic.Pointer[func(sql string)]
-	running sync.RWMutex // held for reading while f runs
-}
-
-// rest ends calling f, once no call runs.
-func (a *afterQuery) rest() {
-	a.running.Lock()
-	defer a.running.Unlock()
-	a.f.Store(nil)
-}
-
-func (*afterQuery) TraceQueryStart(ctx context.Context, _ *pgx.Conn, d pgx.TraceQueryStartData) context.Context {
-	return context.WithValue(ctx, sqlKey{}, d.SQL)
-}
-
-func (a *afterQuery) TraceQueryEnd(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryEndData) {
-	a.running.RLock()
-	defer a.running.RUnlock()
-	if f := a.f.Load(); f != nil {
-		if sql, ok := ctx.Value(sqlKey{}).(string); ok {
-			(*f)(sql)
-		}
-	}
-}
-
 // TestTruncateBeforeFollow: rows that are truncated after they were read and
 // before they are followed are gone.
 func TestTruncateBeforeFollow(t *testing.T) {
 	ctx := t.Context()
 	url := pgtemp.Shared(t).Database(t, worldSQL)
 	db := &database{openPool(ctx, t, url), t}
-	config, err := pgxpool.ParseConfig(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	queried := &afterQuery{}
-	config.ConnConfig.Tracer = queried
-	pool, err := pgxpool.NewWithConfig(ctx, config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer pool.Close()
+	pool, queried := hookedPool(t, url)
 	source := newScripted()
 	client, err := rowsync.Open(ctx, pool, &rowsync.Options{
 		Source: source, Watchers: []rowsync.Watcher{rowsync.WatchModel[Post](rowsync.With("Comments"))},

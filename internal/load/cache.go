@@ -13,18 +13,20 @@ import (
 	"github.com/rowsync/rowsync/internal/mapper"
 )
 
-// Clock is the count of changes that have arrived, which gives everything that
-// is read a position: a read that begins at position p sees every change up to p.
+// Clock counts the changes that have arrived, and what else must tell reads
+// before it from reads after it: Resets, and writes of a Subscriber's own. The
+// count gives everything that is read a position: a read that begins at position
+// p sees every change up to p.
 type Clock struct {
 	arrived atomic.Uint64
 	// floor is the position of the last Reset: what was read before it is void.
 	floor atomic.Uint64
 }
 
-// Now returns the position of the last change that arrived.
+// Now returns the last position that was given.
 func (c *Clock) Now() uint64 { return c.arrived.Load() }
 
-// Advance counts n further changes and returns the position of the first.
+// Advance gives n further positions and returns the first.
 func (c *Clock) Advance(n int) uint64 { return c.arrived.Add(uint64(n)) - uint64(n) + 1 }
 
 // Reset voids everything that was read so far, and returns its own position.
